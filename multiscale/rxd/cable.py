@@ -1,0 +1,96 @@
+"""The cable equation on a tree, one linearly implicit stage: C dv/dt = -A I(v) + sum G (v' - v) + injected current.
+
+Units: capacitance pF, conductance nS, current pA, potential mV, time ms; a membrane current density I is in pA/um^2.
+"""
+
+
+def overlap(t, h, start, stop):  # type: ignore[no-untyped-def]
+    """Share of the step [t, t + h] that lies inside [start, stop]: a pulse counts exactly, whatever the step."""
+    share = (min(t + h, stop) - max(t, start)) / h
+    # edges that agree with the step to round-off count as whole
+    if share > 1.0 - 1e-9:
+        return 1.0
+    if share < 1e-9:
+        return 0.0
+    return share
+
+
+def electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit):  # type: ignore[no-untyped-def]
+    """Current and conductance of the electrodes at their nodes, averaged over the step.
+
+    Args:
+        t: start of the step, ms.
+        h: step, ms.
+        v: potential, mV, shape (n,).
+        clamp_node: node of each electrode, shape (k,).
+        clamp_time: start and stop, ms, shape (k, 2).
+        clamp_value: injected current pA, conductance nS, command potential mV, shape (k, 3).
+        inject: current into the node at the present potential, pA, shape (k,); written.
+        admit: conductance, nS, shape (k,); written.
+    """
+    for k in range(clamp_node.size):
+        share = overlap(t, h, clamp_time[k, 0], clamp_time[k, 1])
+        admit[k] = share * clamp_value[k, 1]
+        inject[k] = share * clamp_value[k, 0] + admit[k] * (clamp_value[k, 2] - v[clamp_node[k]])
+
+
+def cable_matrix(theta, capacitance, area, conductance, axial, kdiag, clamp_node, admit, diag, off):  # type: ignore[no-untyped-def]
+    """``C + theta (A g + K)`` in symmetric tree form; theta is the step times the scheme's implicitness, ms.
+
+    Args:
+        theta: ms.
+        capacitance: pF, shape (n,), 0 at junctions.
+        area: membrane area, um^2, shape (n,).
+        conductance: dI/dv of the membrane, nS/um^2, shape (n,).
+        axial: conductance to the parent, nS, shape (n,).
+        kdiag: sum of axial conductances at each node, nS, shape (n,).
+        clamp_node, admit: see `electrodes`.
+        diag: pF, shape (n,); written.
+        off: pF, shape (n,); written.
+    """
+    for i in range(diag.size):
+        diag[i] = capacitance[i] + theta * (area[i] * conductance[i] + kdiag[i])
+        off[i] = theta * axial[i]
+    for k in range(clamp_node.size):
+        diag[clamp_node[k]] += theta * admit[k]
+
+
+def cable_rates(area, current, clamp_node, inject, out):  # type: ignore[no-untyped-def]
+    """Add ``-A I`` and the electrodes to the axial flow in `out`, pA, shape (n,)."""
+    for i in range(out.size):
+        out[i] -= area[i] * current[i]
+    for k in range(clamp_node.size):
+        out[clamp_node[k]] += inject[k]
+
+
+def move_ions(Y, moved, source, slope, factor, weight, k_v, previous, k_out, h, count):  # type: ignore[no-untyped-def]
+    """Concentration rates that belong to a voltage stage: exactly the ions whose charge that stage carried.
+
+    Args:
+        Y: all fields, shape (fields, n); the moved rows are advanced by ``h * k_out``.
+        moved: rows of the concentrations that currents move, shape (m,).
+        source: d(concentration)/dt at the stage, mM/ms, shape (m, n).
+        slope: its derivative to v, mM/(ms mV), shape (m, n).
+        factor: implicitness times step, ms.
+        weight: weight of the previous stage's rate (-2 in ROS2's second stage, else 0).
+        k_v: dv/dt of the stage, mV/ms, shape (n,).
+        previous: the previous stage's rates, shape (m, n).
+        k_out: this stage's rates, shape (m, n); written.
+        h: ms; 0 leaves `Y` alone.
+        count: number of nodes with a volume.
+    """
+    for m in range(moved.size):
+        row = Y[moved[m]]
+        s, d, p, k = source[m], slope[m], previous[m], k_out[m]
+        for i in range(count):
+            k[i] = s[i] + factor * d[i] * k_v[i] + weight * p[i]
+        for i in range(count):
+            row[i] += h * k[i]
+
+
+def not_finite(v):  # type: ignore[no-untyped-def]
+    """How many potentials are not numbers or beyond any battery (1e6 mV)."""
+    bad = 0
+    for i in range(v.size):
+        bad += 0 if abs(v[i]) < 1e6 else 1
+    return bad

@@ -1,0 +1,211 @@
+"""Time loops: they call the compiled steps, hand samples to the recorder, and turn status codes into sentences."""
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiscale.errors import SolverError
+from multiscale.rxd.arrays import Arrays
+from multiscale.rxd.diffusion import junction_values
+from multiscale.rxd.program import Program
+from multiscale.rxd.record import Recorder, Selection
+from multiscale.rxd.steppers.base import Stepper
+from multiscale.rxd.system import System
+from multiscale.rxd.workspace import SpreadArrays, TreeArrays, scratch, spread_arrays, tree_arrays, voltage_arrays
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Progress = Callable[[float], None]
+
+SECONDS_A_CHUNK = 0.1  # of compiled work between looks at the progress bar and at Ctrl-C
+
+
+@dataclass(frozen=True, eq=False)
+class Electrodes:
+    """Current and voltage clamps as arrays, sorted by name.
+
+    Attributes:
+        names: one a stimulus; a stimulus of several pulses owns several entries.
+        owner: index of the stimulus that each entry belongs to, shape (k,).
+        node: shape (k,). time: start and stop, ms, shape (k, 2).
+        value: current pA, conductance nS, command potential mV, shape (k, 3).
+    """
+
+    names: tuple[str, ...]
+    owner: Index
+    node: Index
+    time: Array
+    value: Array
+
+    def as_tuple(self) -> tuple[Index, Array, Array]:
+        """In the order of the generated loop's arguments."""
+        return self.node, self.time, self.value
+
+    def sums(self, entries: Array) -> Array:
+        """Entries' currents (times, k) → currents of the stimuli (times, stimuli), pA."""
+        out = np.zeros((entries.shape[0], len(self.names)))
+        for k, owner in enumerate(self.owner):
+            out[:, owner] += entries[:, k]
+        return out
+
+
+class Runner(ABC):
+    """Advances a system and records; the only thing that knows how time passes."""
+
+    @abstractmethod
+    def run(self, stop: float, every: float, recorder: Recorder, progress: Progress) -> None:
+        """Advance to time `stop` (ms), with a sample after each `every` ms; what was sampled is kept if it fails."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What the runner chose, in one line."""
+
+    @property
+    @abstractmethod
+    def work_done(self) -> dict[str, int]:
+        """Counts for the solution's attributes."""
+
+
+class Loop:
+    """The compiled loop of one system and scheme with its arrays; knows nothing about duration or control."""
+
+    def __init__(
+        self, system: System, stepper: Stepper, program: Program, state: Arrays, parameters: Array, electrodes: Electrodes, selection: Selection
+    ) -> None:
+        self.system, self.stepper, self.program, self.state, self.parameters = system, stepper, program, state, parameters
+        self.electrodes = electrodes
+        self.tree: TreeArrays = tree_arrays(system.mesh)
+        self.voltage = voltage_arrays(system, electrodes.as_tuple())
+        self.scratch = scratch(system, program.work, electrodes.node.size)
+        self.nodes = tuple(g.nodes for g in system.groups)
+        self.record = selection.flat()
+        self.repeated = 0
+        settle_junctions(system, self.tree, state.values)
+
+    def spread(self, h: float) -> SpreadArrays:
+        """Diffusion factors for a step of h ms."""
+        factor = getattr(self.program.module, "tree_factor", None)
+        return spread_arrays(self.system, self.stepper, self.tree, h, self.program.react, factor)
+
+    def advance(self, spread: SpreadArrays, t_zero: float, h: float, first: int, steps: int, every: int) -> tuple[int, int, Array, Array]:
+        """`steps` steps of h from step number `first` after `t_zero`; samples after every `every` of them.
+
+        Returns:
+            status, steps done, samples (k, values), electrode currents (k, entries).
+        """
+        rows, nodes = self.record
+        out = np.zeros((steps // every, rows.size))
+        inject = np.zeros((steps // every, self.electrodes.node.size))
+        tolerance = self.stepper.tolerance if self.stepper.tolerance is not None else math.inf
+        status, done, written, repeated = self.program.module.advance(
+            self.state.values, self.system.inputs, self.parameters, *self.nodes, *self.tree.as_tuple(), *spread.as_tuple(),
+            *self.voltage, *self.scratch, rows, nodes, out, inject, t_zero, h, first, steps, every, tolerance,
+        )  # fmt: skip
+        self.repeated += int(repeated)
+        return int(status), int(done), out[:written], inject[:written]
+
+
+class FixedRunner(Runner):
+    """Equal steps."""
+
+    def __init__(self, loop: Loop, dt: float) -> None:
+        self.loop, self.dt = loop, dt
+        self._spread = loop.spread(dt)
+        # count steps from zero where the clock allows it, so that a restored run repeats the same times bit for bit
+        whole = round(loop.state.t / dt)
+        on_grid = abs(whole * dt - loop.state.t) <= 1e-9 * dt * max(1, whole)
+        self._t_zero, self._done = (0.0, whole) if on_grid else (loop.state.t, 0)
+        self._chunk = 1
+
+    def run(self, stop: float, every: float, recorder: Recorder, progress: Progress) -> None:
+        """See `Runner`; the last step ends at `stop` because durations are whole numbers of steps."""
+        h, state = self.dt, self.loop.state
+        stride = max(1, round(every / h))
+        left = round((stop - state.t) / h)
+        while left > 0:
+            steps = min(left, max(1, self._chunk // stride) * stride)
+            begin = time.perf_counter()
+            status, done, out, inject = self.loop.advance(self._spread, self._t_zero, h, self._done, steps, stride)
+            elapsed = time.perf_counter() - begin
+            times = self._t_zero + (self._done + stride * (1 + np.arange(out.shape[0]))) * h
+            recorder.add(times, out, self.loop.electrodes.sums(inject))
+            self._done += done
+            state.t = self._t_zero + self._done * h
+            if status:
+                raise failure(self.loop.system, state, h)
+            check(self.loop.system, state, h)
+            left -= steps
+            progress(state.t)
+            if elapsed < SECONDS_A_CHUNK:
+                self._chunk = min(max(2 * self._chunk, int(steps * SECONDS_A_CHUNK / max(elapsed, 1e-6))), 10**6)
+            elif elapsed > 4 * SECONDS_A_CHUNK:
+                self._chunk = max(1, self._chunk // 2)
+
+    def describe(self) -> str:
+        """Scheme and what it chose for diffusion."""
+        return f"{self.loop.stepper.describe()}, dt {self.dt:g} ms" + diffusion_text(self.loop.system, self._spread)
+
+    @property
+    def work_done(self) -> dict[str, int]:
+        """Steps taken and diffusion steps that were repeated by the positive scheme."""
+        return {"steps": self._done, "repeated_diffusion_steps": self.loop.repeated}
+
+
+def diffusion_text(system: System, spread: SpreadArrays) -> str:
+    """How each species diffuses."""
+    words = []
+    for k, row in enumerate(spread.rows):
+        how = "tree elimination" if spread.method[k] else f"RKL2, {spread.stages[k]} stages"
+        words.append(f"{system.fields[row].name} by {how}")
+    return "; " + ", ".join(words) if words else ""
+
+
+def settle_junctions(system: System, tree: TreeArrays, values: Array) -> None:
+    """Give the zero-volume nodes of every diffusing row (and of the potential) the value at which no flow is left."""
+    rows = [(int(r), g) for r, g in zip(system.diffusion.rows, system.diffusion.conductance, strict=True)]
+    if system.cable is not None:
+        rows.append((system.cable.row, system.cable.axial))
+    for row, conductance in rows:
+        junction_values(values[row], conductance, tree.near_start, tree.near, tree.near_edge, tree.n_real)
+
+
+def check(system: System, state: Arrays, h: float) -> None:
+    """Stop at values that are not numbers, and at negative concentrations."""
+    values = state.values[:, : state.nodes]
+    if not np.all(np.isfinite(values)):
+        raise failure(system, state, h)
+    rows = [f.row for f in system.fields if f.kind == "concentration"]
+    if rows and values[rows].min() < -1e-9:
+        raise failure(system, state, h)
+
+
+def failure(system: System, state: Arrays, h: float) -> SolverError:
+    """The sentence that names the worst value: state, node, time, and what to do."""
+    values = state.values[:, : state.nodes]
+    where = f"t = {state.t:g} ms"
+    for f in system.fields:
+        bad = np.flatnonzero(~np.isfinite(values[f.row]))
+        if bad.size:
+            return SolverError(f"solver: '{f.name}' became {values[f.row, bad[0]]} at {_node(system, int(bad[0]))}, {where}; reduce dt (now {h:g} ms) or check the rates of '{f.name}'")
+    for f in system.fields:
+        if f.kind == "concentration" and values[f.row].min() < -1e-12:
+            node = int(values[f.row].argmin())
+            return SolverError(f"solver: '{f.name}' became negative ({values[f.row, node]:.2g} mM) at {_node(system, node)}, {where}; reduce dt (now {h:g} ms)")
+    for f in system.fields:
+        if f.kind == "potential" and np.abs(values[f.row]).max() >= 1e6:
+            node = int(np.abs(values[f.row]).argmax())
+            return SolverError(f"solver: '{f.name}' became {values[f.row, node]:.3g} mV at {_node(system, node)}, {where}; reduce dt (now {h:g} ms) or check the currents")
+    return SolverError(f"solver: the chemistry did not converge, {where}; reduce dt (now {h:g} ms)")
+
+
+def _node(system: System, node: int) -> str:
+    mesh = system.mesh
+    if mesh.n == 1:
+        return "node 0"
+    return f"node {node} ({mesh.section_names[int(mesh.section[node])]}({float(mesh.position[node]):.3g}))"
+

@@ -1,0 +1,318 @@
+"""Run a model on a geometry: compile, discretize, step, keep."""
+
+import math
+import time as clock
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from multiscale.electro.stimuli import Stimulus, electrodes
+from multiscale.errors import ModelError
+from multiscale.export import checkpoint
+from multiscale.geometry import Cable, Location, Morphology, Point
+from multiscale.model import Model
+from multiscale.progress import Progress
+from multiscale.quantity import in_base, positive
+from multiscale.rxd.adaptive_tree import AdaptiveTreeRunner
+from multiscale.rxd.arrays import Arrays
+from multiscale.rxd.equations import Equations, equations
+from multiscale.rxd.mesh import TreeMesh
+from multiscale.rxd.point_run import PointRunner
+from multiscale.rxd.program import build
+from multiscale.rxd.record import Recorder, Selection
+from multiscale.rxd.run import FixedRunner, Loop, Runner
+from multiscale.rxd.steppers.adaptive import Adaptive
+from multiscale.rxd.steppers.base import Stepper
+from multiscale.rxd.steppers.strang import Strang
+from multiscale.rxd.system import System, discretize, initial_values
+from multiscale.rxd.targets.settings import jit_enabled
+from multiscale.rxd.tree import discretize_geometry
+from multiscale.solution import Solution
+from multiscale.species import Parameter, Species, State
+from multiscale.symbols import FieldSymbol, Probe
+from multiscale.units import has_units, ms, to_base
+
+Array = NDArray[np.float64]
+Quantity = float | sympy.Expr
+Geometry = Point | Cable | Morphology
+Recordable = FieldSymbol | Probe | Species | State | str
+
+DEFAULT_DT = 0.025  # ms, NEURON's, for models with a membrane potential
+DEFAULT_SAMPLES = 500
+
+
+def simulate(
+    model: Model, geometry: Geometry, duration: Quantity, *, dt: Quantity | None = None, stepper: Stepper | Adaptive | None = None,
+    record: Recordable | Iterable[Recordable] | None = None, every: Quantity | None = None, stimuli: Sequence[Stimulus] = (),
+    initial: Mapping[FieldSymbol, Any] | None = None, progress: bool = False, seed: int = 0,
+) -> Solution:
+    """Run `model` on `geometry` for `duration` and return what was recorded.
+
+    Args:
+        model: what happens.
+        geometry: where: a Point, a Cable or a Morphology.
+        duration: ms or with unit.
+        dt: step, ms or with unit. Without dt and stepper: error-controlled steps, or 0.025 ms with a membrane potential.
+        stepper: `Strang()` (default with dt, second order), `Lie()` (NEURON's order of operations) or `Adaptive(rtol)`.
+        record: what to keep: `ca[cyt]` or `plasma.v` at all nodes, `plasma.v.at(cell.soma(0.5))` at one; all
+            concentrations, states and the potential if not given.
+        every: sampling interval, ms or with unit; 1/500 of the duration if not given.
+        stimuli: electrodes.
+        initial: initial values that replace the model's: symbol → number, quantity or expression of position.
+        progress: show a bar with the time remaining.
+        seed: kept with the solution (nothing in a deterministic run draws numbers).
+
+    Raises:
+        ModelError, UnitError, GeometryError: the request does not fit together.
+        SolverError: the run met a value that is not finite, or a negative concentration.
+    """  # fmt: skip
+    simulation = Simulation(
+        model, geometry, dt=dt, stepper=stepper, record=record, every=every, stimuli=stimuli, initial=initial, progress=progress, seed=seed
+    )
+    return simulation.run(duration)
+
+
+class Simulation:
+    """A run that can be continued, changed, saved and restored; the only object with a state.
+
+    The arguments are those of `simulate`. Several simulations can live side by side.
+
+    Attributes:
+        arrays: time and fields; ``arrays["ca.cyt"]`` is a live view, shape (nodes,), base units.
+        mesh: the nodes.
+    """
+
+    def __init__(
+        self, model: Model, geometry: Geometry, *, dt: Quantity | None = None, stepper: Stepper | Adaptive | None = None,
+        record: Recordable | Iterable[Recordable] | None = None, every: Quantity | None = None, stimuli: Sequence[Stimulus] = (),
+        initial: Mapping[FieldSymbol, Any] | None = None, progress: bool = False, seed: int = 0,
+    ) -> None:  # fmt: skip
+        begin = clock.perf_counter()
+        self.model, self.seed = model, seed
+        self._every = None if every is None else positive(every, ms, "simulation: every")
+        self._progress = progress
+        eqs = equations(model)
+        self.mesh: TreeMesh = discretize_geometry(geometry)
+        self._system = discretize(eqs, self.mesh)
+        self._parameters = np.array([value for _, _, value in eqs.parameters] or [0.0])
+        self.arrays = Arrays(0.0, tuple(f.name for f in eqs.fields), self._initial(eqs, initial), self.mesh.n)
+        self._selection = _selection(record, eqs, self.mesh)
+        self._electrodes = electrodes(stimuli, self.mesh)
+        if stimuli and eqs.potential is None:
+            raise ModelError(f"stimulus '{stimuli[0].name}': model '{model.name}' has no membrane potential; give its Membrane a capacitance")
+        self._dt, self._stepper = _scheme(dt, stepper, self._system)
+        self._phases = {"set_up_s": clock.perf_counter() - begin}
+        self._runner = self._make_runner()
+        self._phases["compile_s"] = clock.perf_counter() - begin - self._phases["set_up_s"]
+        self._recorder = Recorder()
+        self._sample()
+
+    @property
+    def t(self) -> float:
+        """Present time, ms."""
+        return self.arrays.t
+
+    def run(self, duration: Quantity) -> Solution:
+        """Advance by `duration` (ms or with unit) and return everything recorded so far.
+
+        Raises:
+            SolverError: see `simulate`; what was recorded until then is in `solution`.
+        """
+        length = positive(duration, ms, "simulation: duration")
+        every = self._interval(length)
+        begin = clock.perf_counter()
+        start = self.t
+        with Progress(length, self._progress) as bar:
+            try:
+                self._runner.run(start + length, every, self._recorder, lambda t: bar.update(t - start))
+            finally:
+                self._phases["run_s"] = self._phases.get("run_s", 0.0) + clock.perf_counter() - begin
+        return self.solution
+
+    def step(self, count: int = 1) -> None:
+        """Advance by some steps of dt, with a sample after each.
+
+        Raises:
+            ModelError: the run is adaptive and has no dt.
+        """
+        if self._dt is None:
+            raise ModelError("simulation: step() needs a fixed step, but this run is adaptive; give dt, or use run(duration)")
+        self._runner.run(self.t + count * self._dt, self._dt, self._recorder, lambda t: None)
+
+    def set(self, parameter: Parameter | str, value: Quantity) -> None:
+        """Change a uniform parameter between runs, or a bath concentration by its name ("k.bath"); nothing is recompiled.
+
+        Raises:
+            ModelError: there is no such uniform parameter. UnitError: the dimension differs.
+        """
+        name = parameter.name if isinstance(parameter, Parameter) else parameter
+        table = [entry[0] for entry in self._system.equations.parameters]
+        if name not in table:
+            raise ModelError(f"parameter '{name}': model '{self.model.name}' has no uniform parameter of this name; it has {', '.join(table) or 'none'}")
+        known = parameter.value if isinstance(parameter, Parameter) else 1
+        number = in_base(value, sympy.sympify(known), f"parameter '{name}'") if has_units(known) else to_base(value, f"parameter '{name}'")
+        if not math.isfinite(number):
+            raise ModelError(f"parameter '{name}': got {number}, expected a finite number; check where it comes from")
+        self._parameters[table.index(name)] = number
+
+    def save(self, path: str | Path) -> None:
+        """Write the state to an HDF5 file (temporary file, then renamed)."""
+        parameters = {name: float(self._parameters[i]) for i, (name, _, _) in enumerate(self._system.equations.parameters)}
+        checkpoint.write(Path(path), checkpoint.State(self.model.hash, self.t, self.arrays.names, self.arrays.values.copy(), parameters))
+
+    def restore(self, path: str | Path) -> None:
+        """Continue from a saved state of the same model on the same mesh.
+
+        Raises:
+            FormatError: the file is not a saved state. ModelError: it belongs to another model or mesh.
+        """
+        state = checkpoint.read(Path(path))
+        if state.names != self.arrays.names or state.values.shape != self.arrays.values.shape:
+            raise ModelError(
+                f"checkpoint '{path}': it holds {len(state.names)} fields at {state.values.shape[1]} nodes, expected {len(self.arrays.names)} "
+                f"fields at {self.arrays.values.shape[1]} nodes; restore it into the model and geometry it was saved from"
+            )
+        if state.model_hash != self.model.hash:
+            raise ModelError(f"checkpoint '{path}': it was saved from another model (hash {state.model_hash[:12]}, expected {self.model.hash[:12]}); build that model first")
+        self.arrays.values[:] = state.values
+        self.arrays.t = state.t
+        for i, (name, _, _) in enumerate(self._system.equations.parameters):
+            self._parameters[i] = state.parameters.get(name, self._parameters[i])
+        self._runner = self._make_runner()
+        self._recorder = Recorder()
+        self._sample()
+
+    @property
+    def solution(self) -> Solution:
+        """What has been recorded so far."""
+        times, values, currents = self._recorder.all()
+        fields = self._selection.split(values)
+        eqs = self._system.equations
+        units = {f.name: f.unit for f in eqs.fields}
+        nodes: dict[str, Any] = {}
+        for name, row, chosen in zip(self._selection.names, self._selection.row, self._selection.nodes, strict=True):
+            whole = chosen.size == self.mesh.n
+            nodes[name] = None if whole else chosen
+            units[name] = eqs.fields[row].unit
+            absent = ~self._system.present[row][chosen]
+            if absent.any():
+                fields[name] = np.where(absent, np.nan, fields[name])
+        for k, name in enumerate(self._electrodes.names):
+            fields[f"{name}.i"], units[f"{name}.i"], nodes[f"{name}.i"] = currents[:, k], "pA", None
+        return Solution.from_arrays(times, fields, units=units, mesh=self.mesh, nodes=nodes, attrs=self._attributes())
+
+    def _attributes(self) -> dict[str, Any]:
+        return {
+            "model": self.model.name,
+            "model_hash": self.model.hash,
+            "stepper": self._runner.describe(),
+            "seed": self.seed,
+            **{k: int(v) for k, v in self._runner.work_done.items()},
+            **{k: round(v, 4) for k, v in self._phases.items()},
+        }
+
+    def _initial(self, eqs: Equations, initial: Mapping[FieldSymbol, Any] | None) -> Array:
+        changed: dict[sympy.Symbol, Any] = {}
+        symbols = {f.symbol for f in eqs.fields}
+        for key, value in (initial or {}).items():
+            symbol = sympy.sympify(key)
+            if symbol not in symbols:
+                raise ModelError(f"initial: '{key}' is not a field of model '{self.model.name}'; it has {', '.join(sorted(s.name for s in symbols))}")
+            changed[symbol] = value
+        parameters = {name: value for name, _, value in eqs.parameters}
+        return initial_values(self._system, parameters, changed)
+
+    def _make_runner(self) -> Runner:
+        if isinstance(self._stepper, Adaptive) and self.mesh.n == 1:
+            return PointRunner(self._system, self._stepper, self.arrays, self._parameters, self._electrodes, self._selection, jit_enabled())
+        scheme = Strang() if isinstance(self._stepper, Adaptive) else self._stepper
+        program = build(self._system, scheme, jit_enabled())
+        loop = Loop(self._system, scheme, program, self.arrays, self._parameters, self._electrodes, self._selection)
+        if isinstance(self._stepper, Adaptive):
+            return AdaptiveTreeRunner(loop, self._stepper)
+        assert self._dt is not None
+        return FixedRunner(loop, self._dt)
+
+    def _interval(self, length: float) -> float:
+        """Sampling interval for a run of `length` ms; whole steps, and a whole number of them in the run."""
+        if self._dt is None:
+            return self._every or length / DEFAULT_SAMPLES
+        steps = round(length / self._dt)
+        if steps < 1 or abs(steps * self._dt - length) > 1e-6 * self._dt * max(1, steps):
+            raise ModelError(f"simulation: duration {length:g} ms is not a whole number of steps, expected a multiple of dt = {self._dt:g} ms; change one of them")
+        if self._every is None:
+            return self._dt * max(1, steps // DEFAULT_SAMPLES)
+        stride = round(self._every / self._dt)
+        if stride < 1 or abs(stride * self._dt - self._every) > 1e-6 * self._dt * max(1, stride):
+            raise ModelError(f"simulation: every {self._every:g} ms is not a whole number of steps, expected a multiple of dt = {self._dt:g} ms; change one of them")
+        return self._every
+
+    def _sample(self) -> None:
+        rows, nodes = self._selection.flat()
+        values = self.arrays.values[rows, nodes][None]
+        self._recorder.add(np.array([self.t]), values, np.zeros((1, len(self._electrodes.names))))
+
+
+def _scheme(dt: Quantity | None, stepper: Stepper | Adaptive | None, system: System) -> tuple[float | None, Stepper | Adaptive]:
+    if isinstance(stepper, Adaptive):
+        if dt is not None:
+            raise ModelError("simulation: dt and an adaptive stepper were both given, expected one of them; leave dt out")
+        return None, stepper
+    if stepper is not None and not isinstance(stepper, Stepper):
+        raise ModelError(f"simulation: stepper is {stepper!r}, expected an object such as Strang(), Lie() or Adaptive(); pass one of these")
+    if dt is None:
+        if stepper is None and system.cable is None:
+            return None, Adaptive(rtol=1e-6) if system.mesh.n == 1 else Adaptive()
+        return DEFAULT_DT, stepper or Strang()
+    return positive(dt, ms, "simulation: dt"), stepper or Strang()
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    name: str
+    row: int
+    location: Location | None
+
+
+def _selection(record: Recordable | Iterable[Recordable] | None, eqs: Equations, mesh: TreeMesh) -> Selection:
+    if record is None:
+        wanted = [_Wanted(f.name, f.row, None) for f in eqs.fields]
+    else:
+        items = [record] if isinstance(record, str | sympy.Basic | Probe | Species | State) else list(record)
+        wanted = [w for item in items for w in _wanted(item, eqs)]
+    every = np.arange(mesh.n, dtype=np.int64)
+    names = [w.name for w in wanted]
+    for name in names:
+        if names.count(name) > 1:
+            raise ModelError(f"record: '{name}' is listed twice, expected once; leave one out")
+    nodes = tuple(every if w.location is None else np.array([mesh.locate(w.location)], dtype=np.int64) for w in wanted)
+    return Selection(tuple(names), tuple(w.row for w in wanted), nodes)
+
+
+def _wanted(item: Recordable, eqs: Equations) -> list[_Wanted]:
+    table = {f.symbol: f for f in eqs.fields}
+    if isinstance(item, str):
+        found = [f for f in eqs.fields if f.name == item]
+        if not found:
+            raise ModelError(f"record: there is no field '{item}'; model '{eqs.model.name}' has {', '.join(f.name for f in eqs.fields)}")
+        return [_Wanted(item, found[0].row, None)]
+    if isinstance(item, Probe):
+        field = table.get(item.field)
+        if field is None:
+            raise ModelError(f"record: '{item.field}' is not a field of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}")
+        return [_Wanted(f"{field.name}@{item.location}", field.row, item.location)]
+    if isinstance(item, Species | State):
+        found = [f for f in eqs.fields if f.owner == item]
+        if not found:
+            raise ModelError(f"record: '{item.name}' is not part of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}")
+        return [_Wanted(f.name, f.row, None) for f in found]
+    field = table.get(item)
+    if field is None:
+        raise ModelError(f"record: '{item}' is not a field of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}")
+    return [_Wanted(field.name, field.row, None)]
+
