@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
 from multiscale.errors import ModelError
+from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 

@@ -88,6 +88,15 @@ def move_ions(Y, moved, source, slope, factor, weight, k_v, previous, k_out, h, 
             row[i] += h * k[i]
 
 
+def move_ions_once(Y, moved, source, slope, h, k_v, count):  # type: ignore[no-untyped-def]
+    """Backward Euler: the moved concentrations advance by h times their rate at the new potential; see `move_ions`."""
+    for m in range(moved.size):
+        row = Y[moved[m]]
+        s, d = source[m], slope[m]
+        for i in range(count):
+            row[i] += h * (s[i] + h * d[i] * k_v[i])
+
+
 def not_finite(v):  # type: ignore[no-untyped-def]
     """How many potentials are not numbers or beyond any battery (1e6 mV)."""
     bad = 0

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Mapping
 
 import sympy
-
 from multiscale.errors import CompileError
 from multiscale.rxd.ir import Assign
 from multiscale.symbols import dexprel, exprel
@@ -40,7 +39,7 @@ class Emitter:
         """
         self.shared = shared
         self.bases = _bases(slopes)
-        self._powers: dict[tuple[str, float, int], str] = {}
+        self._powers: dict[tuple[float, int], str] = {}
         self.names: dict[sympy.Symbol, str] = dict(names)
         self.lines: list[Assign] = []
         self.memo: dict[sympy.Basic, str] = {}
@@ -114,7 +113,9 @@ class Emitter:
         return self.assign(text)
 
     def _product(self, expr: sympy.Mul) -> str:
-        factors = [self(a) for a in _ordered(expr.args)]
+        factors = [self(a) for a in _ordered(expr.args) if a != 1.0]
+        if len(factors) == 1:
+            return factors[0]
         return self.assign(" * ".join(f"({f})" if f.startswith("-") else f for f in factors))
 
     def _power(self, base: sympy.Expr, exponent: sympy.Expr) -> str:
@@ -144,27 +145,25 @@ class Emitter:
         n, base = _as_multiple(float(slope), self.bases)
         if base is None:
             return self.assign(f"_exp({self(argument)})")
-        name = self._base_power(base, abs(n))
         offset = math.exp(float(argument.subs(v, 0)))
-        if n > 0:
-            return self.assign(f"{name} * {offset!r}")
-        if ("inverse", base, abs(n)) not in self._powers:
-            self._powers["inverse", base, abs(n)] = self.assign(f"1.0 / {name}")
-        return self.assign(f"{self._powers['inverse', base, abs(n)]} * {offset!r}")
+        return self.assign(f"{self._base_power(base, n)} * {offset!r}")
 
     def _base_power(self, base: float, n: int) -> str:
-        key = ("power", base, n)
-        if key not in self._powers:
+        """``exp(base v)**n`` by squaring; negative powers share one reciprocal."""
+        if (base, n) not in self._powers:
+            one = 1 if n > 0 else -1
             if n == 1:
-                self._powers[key] = self.assign(f"_exp({self.names[self.shared]} * {base!r})")
+                text = f"_exp({self.names[self.shared]} * {base!r})"
+            elif n == -1:
+                text = f"1.0 / {self._base_power(base, 1)}"
             else:
-                half = self._base_power(base, n // 2)
-                odd = f" * {self._base_power(base, 1)}" if n % 2 else ""
-                self._powers[key] = self.assign(f"{half} * {half}{odd}")
-        return self._powers[key]
+                half = self._base_power(base, int(n / 2))
+                text = f"{half} * {half}" + (f" * {self._base_power(base, one)}" if n % 2 else "")
+            self._powers[base, n] = self.assign(text)
+        return self._powers[base, n]
 
     def _exprel(self, argument: sympy.Expr) -> str:
-        """x / (exp(x) - 1) with the exponential shared; the Taylor series where that would cancel."""
+        """X / (exp(x) - 1) with the exponential shared; the Taylor series where that would cancel."""
         if self.shared is None or argument.free_symbols != {self.shared}:
             return self.assign(f"_exprel({self(argument)})")
         return self.assign(f"_exprel_of({self(argument)}, {self(sympy.exp(argument))})")
@@ -212,7 +211,7 @@ def _number(expr: sympy.Basic) -> str:
 
 
 def exponent_slopes(expressions: Iterable[sympy.Expr], v: sympy.Symbol | None) -> list[float]:
-    """Slopes a of all exponents ``a v + b`` that occur in some expressions, ascending, without sign and repetition."""
+    """Slopes a of all exponents ``a v + b`` that occur in some expressions, the smallest first."""
     found = set()
     for expression in expressions if v is not None else ():
         for call in expression.atoms(sympy.exp, exprel):
@@ -220,17 +219,19 @@ def exponent_slopes(expressions: Iterable[sympy.Expr], v: sympy.Symbol | None) -
             if argument.free_symbols == {v}:
                 slope = sympy.diff(argument, v)
                 if slope.is_number and 0 < abs(float(slope)) <= _STEEPEST:
-                    found.add(abs(float(slope)))
-    return sorted(found)
+                    found.add(float(slope))
+    return sorted(found, key=lambda a: (abs(a), a))
 
 
 def _bases(slopes: Iterable[float]) -> tuple[float, ...]:
-    """Slopes of which the others are small multiples: the smallest first, each that is no multiple of one before."""
-    bases: tuple[float, ...] = ()
-    for slope in slopes:
+    """Slopes of which the others are small multiples, with the sign that most of these have: reciprocals cost a division."""
+    given = list(slopes)
+    bases: list[float] = []
+    for slope in given:
         if _as_multiple(slope, bases)[1] is None:
-            bases = (*bases, slope)
-    return bases
+            same = sum(1 if a * slope > 0 else -1 for a in given if _as_multiple(a, (slope,))[1] is not None)
+            bases.append(slope if same >= 0 else -slope)
+    return tuple(bases)
 
 
 def _as_multiple(slope: float, bases: Iterable[float]) -> tuple[int, float | None]:

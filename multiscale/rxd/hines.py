@@ -9,16 +9,19 @@ each node is the parent of the next, listed so that a run's own parent stands in
 def tree_factor(diag, off, parent, run_start, run_stop, dinv, fac):  # type: ignore[no-untyped-def]
     """Factorise the tree matrix; the factors serve any number of right-hand sides.
 
+    The root's run is eliminated from both ends towards its middle: two independent chains, so that the processor need
+    not wait for one division after the other.
+
     Args:
         diag: main diagonal, shape (n,); overwritten.
         off: minus the matrix element between a node and its parent, shape (n,), not negative; unused at the root.
         parent: index of each node's parent, shape (n,), -1 at the root.
-        run_start: first node of each run, shape (runs,).
+        run_start: first node of each run, shape (runs,); run 0 holds the root.
         run_stop: one past the last node of each run, shape (runs,).
         dinv: holds the reciprocal pivots on return, shape (n,).
-        fac: holds ``off / pivot`` on return, shape (n,).
+        fac: holds the coupling to the node eliminated next, over the pivot, on return, shape (n,).
     """
-    for r in range(run_start.size - 1, -1, -1):
+    for r in range(run_start.size - 1, 0, -1):
         start = run_start[r]
         d = diag[run_stop[r] - 1]
         for i in range(run_stop[r] - 1, start, -1):  # the pivot travels in a register down the run
@@ -28,12 +31,26 @@ def tree_factor(diag, off, parent, run_start, run_stop, dinv, fac):  # type: ign
             d = diag[i - 1] - off[i] * off[i] * inv
         inv = 1.0 / d
         dinv[start] = inv
-        p = parent[start]
-        if p >= 0:
-            fac[start] = off[start] * inv
-            diag[p] -= off[start] * fac[start]
-        else:
-            fac[start] = 0.0
+        fac[start] = off[start] * inv
+        diag[parent[start]] -= off[start] * fac[start]
+    left, right = run_start[0], run_stop[0] - 1
+    if (right - left) % 2 == 1:
+        dinv[right] = 1.0 / diag[right]
+        fac[right] = off[right] * dinv[right]
+        diag[right - 1] -= off[right] * fac[right]
+        right -= 1
+    half = (right - left) // 2
+    a, b = diag[left], diag[right]
+    for j in range(half):
+        i, k = left + j, right - j
+        inv_a, inv_b = 1.0 / a, 1.0 / b
+        dinv[i], dinv[k] = inv_a, inv_b
+        fac[i], fac[k] = off[i + 1] * inv_a, off[k] * inv_b
+        a = diag[i + 1] - off[i + 1] * off[i + 1] * inv_a
+        b = diag[k - 1] - off[k] * off[k] * inv_b
+    middle = left + half
+    dinv[middle] = 1.0 / (a + b - diag[middle])
+    fac[middle] = 0.0
 
 
 def tree_solve(dinv, fac, parent, run_start, run_stop, rhs):  # type: ignore[no-untyped-def]
@@ -41,88 +58,61 @@ def tree_solve(dinv, fac, parent, run_start, run_stop, rhs):  # type: ignore[no-
 
     Args:
         dinv: reciprocal pivots, shape (n,).
-        fac: ``off / pivot``, shape (n,).
+        fac: coupling over pivot, shape (n,), both from `tree_factor`.
         parent: index of each node's parent, shape (n,), -1 at the root.
         run_start: first node of each run, shape (runs,).
         run_stop: one past the last node of each run, shape (runs,).
         rhs: right-hand side, shape (n,); holds the solution on return.
     """
-    for r in range(run_start.size - 1, -1, -1):
+    for r in range(run_start.size - 1, 0, -1):
         start = run_start[r]
         b = rhs[run_stop[r] - 1]
         for i in range(run_stop[r] - 1, start, -1):
             b = rhs[i - 1] + fac[i] * b
             rhs[i - 1] = b
-        p = parent[start]
-        if p >= 0:
-            rhs[p] += fac[start] * b
-    for r in range(run_start.size):
+        rhs[parent[start]] += fac[start] * b
+    left, right = run_start[0], run_stop[0] - 1
+    odd = (right - left) % 2 == 1
+    if odd:
+        rhs[right - 1] += fac[right] * rhs[right]
+        right -= 1
+    half = (right - left) // 2
+    middle = left + half
+    a, b, own = rhs[left], rhs[right], rhs[middle]
+    for j in range(half):
+        i, k = left + j, right - j
+        a = rhs[i + 1] + fac[i] * a
+        b = rhs[k - 1] + fac[k] * b
+        rhs[i + 1] = a
+        rhs[k - 1] = b
+    a = (a + b - own) * dinv[middle]
+    b = a
+    rhs[middle] = a
+    for j in range(1, half + 1):
+        i, k = middle - j, middle + j
+        a = rhs[i] * dinv[i] + fac[i] * a
+        b = rhs[k] * dinv[k] + fac[k] * b
+        rhs[i] = a
+        rhs[k] = b
+    if odd:
+        rhs[right + 1] = rhs[right + 1] * dinv[right + 1] + fac[right + 1] * rhs[right]
+    tree_descend(dinv, fac, parent, run_start, run_stop, rhs)
+
+
+def tree_descend(dinv, fac, parent, run_start, run_stop, rhs):  # type: ignore[no-untyped-def]
+    """Back substitution of all runs but the root's, from the root to the tips; arguments as in `tree_solve`."""
+    for r in range(1, run_start.size):
         start = run_start[r]
-        p = parent[start]
-        x = rhs[start] * dinv[start]
-        if p >= 0:
-            x += fac[start] * rhs[p]
+        x = rhs[start] * dinv[start] + fac[start] * rhs[parent[start]]
         rhs[start] = x
         for i in range(start + 1, run_stop[r]):
             x = rhs[i] * dinv[i] + fac[i] * x
             rhs[i] = x
 
 
-def tree_solve_4(dinv, fac, parent, run_start, run_stop, rhs):  # type: ignore[no-untyped-def]
-    """Solve four systems of one tree side by side: the recurrence is bound by latency, so four cost little more than one.
-
-    Args:
-        dinv: reciprocal pivots, shape (4, n).
-        fac: ``off / pivot``, shape (4, n).
-        parent: index of each node's parent, shape (n,), -1 at the root.
-        run_start: first node of each run, shape (runs,).
-        run_stop: one past the last node of each run, shape (runs,).
-        rhs: right-hand sides, shape (4, n); holds the solutions on return.
-    """
-    for r in range(run_start.size - 1, -1, -1):
-        start = run_start[r]
-        last = run_stop[r] - 1
-        b0, b1, b2, b3 = rhs[0, last], rhs[1, last], rhs[2, last], rhs[3, last]
-        for i in range(last, start, -1):
-            b0 = rhs[0, i - 1] + fac[0, i] * b0
-            b1 = rhs[1, i - 1] + fac[1, i] * b1
-            b2 = rhs[2, i - 1] + fac[2, i] * b2
-            b3 = rhs[3, i - 1] + fac[3, i] * b3
-            rhs[0, i - 1] = b0
-            rhs[1, i - 1] = b1
-            rhs[2, i - 1] = b2
-            rhs[3, i - 1] = b3
-        p = parent[start]
-        if p >= 0:
-            rhs[0, p] += fac[0, start] * b0
-            rhs[1, p] += fac[1, start] * b1
-            rhs[2, p] += fac[2, start] * b2
-            rhs[3, p] += fac[3, start] * b3
-    for r in range(run_start.size):
-        start = run_start[r]
-        p = parent[start]
-        x0, x1 = rhs[0, start] * dinv[0, start], rhs[1, start] * dinv[1, start]
-        x2, x3 = rhs[2, start] * dinv[2, start], rhs[3, start] * dinv[3, start]
-        if p >= 0:
-            x0 += fac[0, start] * rhs[0, p]
-            x1 += fac[1, start] * rhs[1, p]
-            x2 += fac[2, start] * rhs[2, p]
-            x3 += fac[3, start] * rhs[3, p]
-        rhs[0, start], rhs[1, start], rhs[2, start], rhs[3, start] = x0, x1, x2, x3
-        for i in range(start + 1, run_stop[r]):
-            x0 = rhs[0, i] * dinv[0, i] + fac[0, i] * x0
-            x1 = rhs[1, i] * dinv[1, i] + fac[1, i] * x1
-            x2 = rhs[2, i] * dinv[2, i] + fac[2, i] * x2
-            x3 = rhs[3, i] * dinv[3, i] + fac[3, i] * x3
-            rhs[0, i] = x0
-            rhs[1, i] = x1
-            rhs[2, i] = x2
-            rhs[3, i] = x3
-
-
 def tree_factor_solve(diag, off, parent, run_start, run_stop, dinv, fac, rhs):  # type: ignore[no-untyped-def]
     """Factorise and solve in one pass, for a matrix that changes each step; arguments as in the two parts."""
-    for r in range(run_start.size - 1, -1, -1):
+    for r in range(run_start.size - 1, 0, -1):
         start = run_start[r]
         d = diag[run_stop[r] - 1]
         b = rhs[run_stop[r] - 1]
@@ -135,22 +125,46 @@ def tree_factor_solve(diag, off, parent, run_start, run_stop, dinv, fac, rhs):  
             b = rhs[i - 1] + f * b
             rhs[i - 1] = b
         inv = 1.0 / d
+        f = off[start] * inv
         dinv[start] = inv
-        p = parent[start]
-        if p >= 0:
-            f = off[start] * inv
-            fac[start] = f
-            diag[p] -= off[start] * f
-            rhs[p] += f * b
-        else:
-            fac[start] = 0.0
-    for r in range(run_start.size):
-        start = run_start[r]
-        p = parent[start]
-        x = rhs[start] * dinv[start]
-        if p >= 0:
-            x += fac[start] * rhs[p]
-        rhs[start] = x
-        for i in range(start + 1, run_stop[r]):
-            x = rhs[i] * dinv[i] + fac[i] * x
-            rhs[i] = x
+        fac[start] = f
+        diag[parent[start]] -= off[start] * f
+        rhs[parent[start]] += f * b
+    left, right = run_start[0], run_stop[0] - 1
+    odd = (right - left) % 2 == 1
+    if odd:
+        dinv[right] = 1.0 / diag[right]
+        fac[right] = off[right] * dinv[right]
+        diag[right - 1] -= off[right] * fac[right]
+        rhs[right - 1] += fac[right] * rhs[right]
+        right -= 1
+    half = (right - left) // 2
+    middle = left + half
+    d, e = diag[left], diag[right]
+    a, b, own = rhs[left], rhs[right], rhs[middle]
+    for j in range(half):
+        i, k = left + j, right - j
+        inv_d, inv_e = 1.0 / d, 1.0 / e
+        dinv[i], dinv[k] = inv_d, inv_e
+        f, g = off[i + 1] * inv_d, off[k] * inv_e
+        fac[i], fac[k] = f, g
+        d = diag[i + 1] - off[i + 1] * off[i + 1] * inv_d
+        e = diag[k - 1] - off[k] * off[k] * inv_e
+        a = rhs[i + 1] + f * a
+        b = rhs[k - 1] + g * b
+        rhs[i + 1] = a
+        rhs[k - 1] = b
+    dinv[middle] = 1.0 / (d + e - diag[middle])
+    fac[middle] = 0.0
+    a = (a + b - own) * dinv[middle]
+    b = a
+    rhs[middle] = a
+    for j in range(1, half + 1):
+        i, k = middle - j, middle + j
+        a = rhs[i] * dinv[i] + fac[i] * a
+        b = rhs[k] * dinv[k] + fac[k] * b
+        rhs[i] = a
+        rhs[k] = b
+    if odd:
+        rhs[right + 1] = rhs[right + 1] * dinv[right + 1] + fac[right + 1] * rhs[right]
+    tree_descend(dinv, fac, parent, run_start, run_stop, rhs)

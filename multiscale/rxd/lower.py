@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sympy
-
 from multiscale.rxd import sparse_lu
 from multiscale.rxd.emit import Emitter, exponent_slopes
 from multiscale.rxd.equations import Equations, Term
@@ -69,7 +68,8 @@ def react_kernel(name: str, eqs: Equations, terms: Iterable[Term], tolerance: bo
     exact = _exact_gates(rates, symbols)
     outputs: list[tuple[tuple[str, int], str]] = []
     for row, (a, b) in exact.items():
-        outputs.append((("y", row), _exponential_step(emit, f"y{row}", emit(a), emit(b))))
+        drift = emit.assign(f"y{row} + h * ({emit(a)})") if b == 0 else _exponential_step(emit, f"y{row}", emit(a), emit(b))
+        outputs.append((("y", row), drift))
     unknown = [row for row in rates if row not in exact]
     check = ""
     if unknown:
@@ -162,11 +162,10 @@ def _exact_gates(rates: dict[int, sympy.Expr], symbols: dict[int, sympy.Symbol])
 
 
 def _exponential_step(emit: Emitter, y: str, a: str, b: str) -> str:
-    """y + (a - b y) (1 - exp(-b h)) / b, with the limit h for b → 0."""
+    """Y + (a - b y) (1 - exp(-b h)) / b, with the limit h for b → 0."""
     decay = emit.assign(f"_exp(-({b}) * h)")
     slow = emit.assign(f"_abs({b}) < 1e-6")
-    safe = emit.assign(f"_select({slow}, 1.0, {b})")
-    weight = emit.assign(f"_select({slow}, h, (1.0 - {decay}) / {safe})")
+    weight = emit.assign(f"_select({slow}, h, (1.0 - {decay}) / ({b}))")  # where b is 0 the quotient is not chosen
     return emit.assign(f"{y} + ({a} - ({b}) * {y}) * {weight}")
 
 

@@ -71,9 +71,9 @@ def mask(where: Any, mesh: TreeMesh) -> NDArray[np.bool_]:
 
 
 def _sections(symbol: PlaceSymbol, mesh: TreeMesh) -> NDArray[np.bool_]:
-    """Which sections a tag or name pattern means, shape (sections,)."""
-    if symbol.kind == "section":
-        return np.array([symbol.matches_section(name) for name in mesh.section_names])
+    """Which sections a tag or name means, shape (sections,); "dend[3]" is that section, not a set of characters."""
+    if symbol.selects == "section":
+        return np.array([name == symbol.pattern or symbol.matches_section(name) for name in mesh.section_names])
     codes = TAG_CODES[symbol.pattern] if isinstance(symbol.pattern, str) else (symbol.pattern,)
     return np.isin(mesh.section_tags, codes)
 

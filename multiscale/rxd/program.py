@@ -158,17 +158,17 @@ def _membrane_lines(stepper: Stepper, membrane: list[tuple[Kernel, int]]) -> lis
         *currents("t" if two_stages else "t + 0.5 * h", "cond", "slope"),
         "electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit)",
         f"cable_matrix({theta}, capacitance, area, cond, axial, kdiag, clamp_node, admit, diag, off)",
-        "net_flux(v, axial, axial_run, odd, parent, flux, rate)",
-        "cable_rates(area, cur, clamp_node, inject, rate)",
-        "for i in range(v.size):",
-        "    k1[i] = rate[i]",
+        "net_flux(v, axial, axial_run, odd, parent, flux, k1)",
+        "cable_rates(area, cur, clamp_node, inject, k1)",
         "tree_factor_solve(diag, off, parent, run_start, run_stop, v_inv, v_fac, k1)",
         "for i in range(v.size):",
         "    v[i] += h * k1[i]",
-        f"move_ions(Y, moved, source, slope, {theta}, 0.0, k1, c1, c1, h, n_real)",
     ]
-    if two_stages:
+    if not two_stages:
+        lines += ["move_ions_once(Y, moved, source, slope, h, k1, n_real)"]
+    else:
         lines += [
+            f"move_ions(Y, moved, source, slope, {theta}, 0.0, k1, c1, c1, h, n_real)",
             *currents("t + h", "cond_2", "slope_2"),
             "electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit)",
             "net_flux(v, axial, axial_run, odd, parent, flux, rate)",

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy
-from numpy.typing import NDArray
-
 from multiscale.errors import GeometryError, ModelError
 from multiscale.regions import Membrane, Region
 from multiscale.rxd import places
@@ -16,6 +14,7 @@ from multiscale.rxd.targets.numpy_ref import evaluate
 from multiscale.species import Species
 from multiscale.symbols import GeometrySymbol, TimeSymbol
 from multiscale.units import strip
+from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

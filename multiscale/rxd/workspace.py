@@ -4,12 +4,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
 from multiscale.rxd.hines import tree_factor
 from multiscale.rxd.mesh import TreeMesh
 from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.system import System, diagonal
+from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

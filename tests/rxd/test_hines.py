@@ -48,9 +48,6 @@ def test_solution_equals_the_dense_one(n, target):
     solver.tree_solve(dinv, fac, parent, start, stop, x)
     # a diagonally dominant matrix: errors stay at a few round-offs
     np.testing.assert_allclose(x, expected, rtol=1e-12, atol=1e-14)
-    four = np.array([rhs, 2 * rhs, -rhs, 0 * rhs])
-    solver.tree_solve_4(np.array([dinv] * 4), np.array([fac] * 4), parent, start, stop, four)
-    np.testing.assert_allclose(four, [x, 2 * x, -x, 0 * x], rtol=1e-15, atol=0)
     y = rhs.copy()
     solver.tree_factor_solve(diag.copy(), off, parent, start, stop, dinv, fac, y)
     np.testing.assert_allclose(y, x, rtol=1e-15, atol=0)
