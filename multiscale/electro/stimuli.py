@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy
-
 from multiscale.errors import ModelError
 from multiscale.geometry import Location
 from multiscale.quantity import in_base
 from multiscale.rxd.mesh import TreeMesh
 from multiscale.rxd.run import Electrodes
-from multiscale.units import mV, ms, pA
+from multiscale.units import ms, mV, pA
 
 Quantity = float | sympy.Expr
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-
 from multiscale.errors import FormatError
+from numpy.typing import NDArray
 
 VERSION = 1
 

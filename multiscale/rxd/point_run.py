@@ -65,8 +65,8 @@ class PointRunner(Runner):
         electrode = self._electrode(a, b)
         step = min(self._step or self._first_step(y, electrode, rtol, stop - state.t), self.control.max_step, stop - state.t)
         status, t, step, written = self._module.rodas(
-            y, self.parameters, self.system.inputs, electrode, state.t, stop, step, rtol, atol, floor, times, out, rodas.COEFFICIENTS,
-            self._work, self._counts,
+            y, self.parameters, self.system.inputs, electrode, state.t, stop, np.nextafter(a, math.inf), np.nextafter(b, -math.inf),
+            step, self.control.max_step, rtol, atol, floor, times, out, rodas.COEFFICIENTS, self._work, self._counts,
         )  # fmt: skip
         self._step = float(step)
         state.t = float(t)

@@ -42,7 +42,7 @@ COEFFICIENTS = np.concatenate([A, C, NODES[None], D[None], H])  # one array for 
 DONE, TOO_SMALL, NOT_FINITE, NEGATIVE, TOO_MANY = 0, 1, 2, 3, 4
 
 
-def rodas(point_rates, point_factor, point_solve, y, P, Q, E, t, t_end, h, rtol, atol, floor, out_t, out, coef, work, counts):  # type: ignore[no-untyped-def]
+def rodas(point_rates, point_factor, point_solve, y, P, Q, E, t, t_end, low, high, h, h_max, rtol, atol, floor, out_t, out, coef, work, counts):  # type: ignore[no-untyped-def]
     """Integrate from t to t_end with error control; `y` holds the end state.
 
     Args:
@@ -52,7 +52,9 @@ def rodas(point_rates, point_factor, point_solve, y, P, Q, E, t, t_end, h, rtol,
         y: state, shape (n,).
         P, Q, E: parameters, node inputs, electrodes.
         t, t_end: ms.
-        h: first step to try, ms.
+        low, high: times at which rates are evaluated are kept inside these, ms: just inside the stops of a stretch, so that
+            a condition that switches at a stop has the value that it has inside.
+        h: first step to try, ms. h_max: longest step, ms.
         rtol: relative tolerance. atol: absolute one, shape (n,).
         floor: least value that a row may take, shape (n,); -inf where it may take any.
         out_t: times at which the state is wanted, ascending, in (t, t_end], shape (m,).
@@ -73,8 +75,8 @@ def rodas(point_rates, point_factor, point_solve, y, P, Q, E, t, t_end, h, rtol,
         last = t + h * 1.0000001 >= t_end
         if last:
             h = t_end - t
-        pivot = point_factor(t, y, P, Q, E, 1.0 / (0.21193756319429014 * h), lu, again)
-        point_rates(t, y, P, Q, E, f, ft)
+        pivot = point_factor(min(max(t, low), high), y, P, Q, E, 1.0 / (0.21193756319429014 * h), lu, again)
+        point_rates(min(max(t, low), high), y, P, Q, E, f, ft)
         moving = False
         for i in range(n):
             if ft[i] != 0.0:
@@ -87,7 +89,7 @@ def rodas(point_rates, point_factor, point_solve, y, P, Q, E, t, t_end, h, rtol,
                     a = coef[s, j]
                     for i in range(n):
                         new[i] += a * k[j, i]
-                point_rates(t + coef[16, s] * h, new, P, Q, E, f, dense[0])
+                point_rates(min(max(t + coef[16, s] * h, low), high), new, P, Q, E, f, dense[0])
             for i in range(n):
                 k[s, i] = f[i]
             for j in range(s):
@@ -145,6 +147,7 @@ def rodas(point_rates, point_factor, point_solve, y, P, Q, E, t, t_end, h, rtol,
                 return status, t, h, written
         grow = 0.9 * max(error, 1e-8) ** -0.2
         h *= min(6.0, max(0.15, grow)) if error <= 1.0 else min(0.9, max(0.1, grow))
+        h = min(h, h_max)
         if counts[0] + counts[1] > 100000000:
             return 4, t, h, written
     return 0, t, h, written

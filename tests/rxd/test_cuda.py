@@ -12,7 +12,6 @@ pytest.importorskip("numba.cuda")
 SCRIPT = Path(__file__).parents[1] / "data" / "cuda_against_cpu.py"
 
 
-@pytest.mark.gpu
 def test_kernels_in_the_simulator_equal_the_cpu(tmp_path):
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "MULTISCALE_CACHE": str(tmp_path)}
     environment.pop("MULTISCALE_EXPECT_WARM", None)

@@ -1,0 +1,32 @@
+"""Diffusion of 1 species on a cable of 1000 um and 1001 nodes, 20,000 steps of 0.025 ms.
+
+Accuracy: each side against the solution exact in time on the same nodes. At this resolution (d dt / dx^2 = 0.025) both
+are far more accurate than needed; ``diffusion_1_stiff`` is the harder case.
+"""
+
+import numpy as np
+from multiscale.bench import diffusion
+from multiscale.bench.measure import Measured
+from numpy.typing import NDArray
+
+LENGTH, STEPS = 1000.0, 20_000
+
+
+def ours(repeats: int) -> list[Measured]:
+    """Measure multiscale."""
+    return diffusion.ours(LENGTH, 1, STEPS, repeats)
+
+
+def neuron(repeats: int) -> list[Measured]:
+    """Measure NEURON."""
+    return diffusion.neuron(LENGTH, 1, STEPS, repeats)
+
+
+def neuron_baseline(repeats: int) -> list[Measured]:
+    """Measure the voltage solve that NEURON does besides."""
+    return diffusion.neuron(LENGTH, 1, STEPS, repeats, baseline=True)
+
+
+def reference() -> dict[str, NDArray[np.float64]]:
+    """Return the answer that is exact in time."""
+    return diffusion.reference(LENGTH, 1, STEPS)

@@ -1,0 +1,1 @@
+"""Electrophysiology: stimuli and channels."""

@@ -1,0 +1,1 @@
+"""Channels and pumps, one a file: each function returns plain processes, ready for ``Model(*hh(plasma))``."""

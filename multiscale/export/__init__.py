@@ -1,0 +1,1 @@
+"""Formats that other programs read: one format a file, each with ``EXTENSIONS``, ``read`` and ``write``."""

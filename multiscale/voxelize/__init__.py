@@ -1,0 +1,1 @@
+"""Files of cells and their shapes: readers of morphologies."""

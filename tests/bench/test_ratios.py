@@ -1,0 +1,70 @@
+"""What the benches must reach: our answers by themselves, the peers' answers, and the ratios of the times."""
+
+import pytest
+
+from multiscale.bench.command import benches, find, run
+from multiscale.bench.compare import differences, worst
+from multiscale.bench.measure import PeerError
+from multiscale.bench.worker import Lab
+
+# Largest relative errors against the converged reference. NEURON's are those of its first-order steps.
+LIMITS = {  # bench: (ours, the peer)
+    "calcium_wave": (1.5e-3, 3e-3),
+    "circadian_0d": (1e-6, 1e-6),
+    "circadian_1000": (3e-4, 6e-4),
+    "diffusion_1": (3.4e-6, 1e-5),
+    "diffusion_10": (4.4e-6, 1e-5),
+    "diffusion_1_stiff": (1.2e-5, 5e-5),
+    "hh_ions": (0.15, 0.3),  # of a potential whose steep front is a little late
+    "hh_ions_pump": (0.15, 0.3),
+}
+FLOORS = {
+    "diffusion_1": 5,
+    "diffusion_10": 10,
+    "calcium_wave": 10,
+    "circadian_1000": 30,
+    "hh_ions": 5,
+    "circadian_0d": 1,
+}
+PEERS = [(bench.name, peer) for bench in benches() for peer in bench.peers]
+
+
+def test_every_bench_with_a_reference_has_a_limit():
+    assert set(LIMITS) == {bench.name for bench in benches() if "reference" in bench.functions}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LIMITS)
+def test_our_answer_is_close_to_the_reference(name, tmp_path):
+    lab = Lab(name, tmp_path)
+    assert worst(differences(lab.measured("ours", 1)[-1].answer, lab.reference())) < LIMITS[name][0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "peer"), [pytest.param(*pair, marks=[pytest.mark.neuron] if pair[1] == "neuron" else []) for pair in PEERS]
+)
+def test_the_peer_computes_the_same_thing(name, peer, tmp_path):
+    lab = Lab(name, tmp_path)
+    try:
+        measured = lab.measured(peer, 1)
+    except PeerError as absent:
+        pytest.skip(str(absent))
+    assert worst(differences(measured[-1].answer, lab.reference())) < LIMITS[name][1]
+
+
+@pytest.mark.bench
+@pytest.mark.parametrize("name", FLOORS)
+def test_ratio_of_times_at_no_larger_error(name):
+    report = run(find(name))
+    if report.absent:
+        pytest.skip(report.absent)
+    if not report.is_sweep:
+        assert report.ours.errors()[0] <= report.theirs.errors()[0]
+    assert report.ratio()[0] >= FLOORS[name]
+
+
+@pytest.mark.bench
+def test_setting_up_ten_thousand_segments_takes_less_than_a_second():
+    """The one wish that is stated in seconds; the first process warms the cache of kernels."""
+    assert run(find("setup_10000"), rounds=3, repeats=1).ours.headline.setup < 1

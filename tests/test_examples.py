@@ -1,0 +1,50 @@
+"""Every example runs, writes its figure, and its headline number is what it should be.
+
+An example is a script with ``main(out: Path) -> float``: it writes its figures and files into the folder ``out`` and
+returns its headline number. Run as a script it calls ``main(Path("out"))``.
+"""
+
+import importlib.util
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+
+
+class Headline(NamedTuple):
+    """What ``main`` returns, in words; the value; how far it may differ; and why that far."""
+
+    what: str
+    value: float
+    rtol: float
+    why: str
+
+
+# One entry an example, e.g. "ca1_wave": Headline("speed of the wave, um/s", 62.0, 0.02, "dx is 1/20 of the front").
+HEADLINES: dict[str, Headline] = {}
+
+
+@pytest.mark.skipif(not EXAMPLES, reason="no examples yet")
+def test_every_example_has_a_headline_and_every_headline_an_example():
+    assert {path.stem for path in EXAMPLES} == HEADLINES.keys()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example(path, tmp_path, monkeypatch):
+    expected = HEADLINES[path.stem]
+    monkeypatch.chdir(tmp_path)
+    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)  # __name__ is not "__main__": importing runs nothing
+    assert not list(tmp_path.iterdir()), "importing the example wrote files; write them in main"
+
+    out = tmp_path / "results"
+    number = module.main(out)
+
+    assert number == pytest.approx(expected.value, rel=expected.rtol), expected.what
+    figures = list(out.glob("*.png"))
+    assert figures, "main wrote no PNG into the folder that it was given"
+    assert all(figure.stat().st_size > 1000 for figure in figures)
+    assert list(tmp_path.iterdir()) == [out], "main wrote outside the folder that it was given"
