@@ -11,7 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from multiscale import Bath, Flux, IClamp, MaxLength, Membrane, Model, Parameter, Rate, Region, Species, State, plot, simulate
+from multiscale import (
+    Bath,
+    Flux,
+    IClamp,
+    MaxLength,
+    Membrane,
+    Model,
+    Parameter,
+    Rate,
+    Region,
+    Species,
+    State,
+    plot,
+    simulate,
+)
 from multiscale.electro.channels.cal import cal
 from multiscale.electro.channels.hh import hh
 from multiscale.functions import exp, select

@@ -37,7 +37,7 @@ def main(out: Path) -> float:
     clamp = VClamp(cable(0.5), ((10 * ms, -65 * mV), (20 * ms, 0 * mV), (70 * ms, -65 * mV)))
     solution = simulate(model, cable, 100 * ms, dt=0.025 * ms, every=0.25 * ms, stimuli=[clamp])
     names = [f"ca.{r.name}" for r in shells.regions]
-    plot.traces([solution[name].isel(node=2) for name in names]).savefig(out / "calcium_entry_shells.png", dpi=150)
+    plot.traces(*[solution[name].isel(node=2) for name in names], labels=names).savefig(out / "calcium_entry_shells.png", dpi=150)
     peaks = [float(np.max(solution[name].values[:, 2])) for name in names]
     return peaks[0] / peaks[-1]
 

@@ -66,7 +66,7 @@ def main(out: Path) -> float:
     """Run ten days, draw the mRNAs and the nuclear complex, and return the period in hours."""
     out.mkdir(parents=True, exist_ok=True)
     solution = simulate(clock, Point(), 240 * hour, stepper=Adaptive(rtol=1e-8), every=0.5 * hour)
-    plot.traces([solution[f"{name}.cell"] for name in ("MP", "MT", "CN")]).savefig(out / "circadian_clock.png", dpi=150)
+    plot.traces(*[solution[f"{name}.cell"] for name in ("MP", "MT", "CN")]).savefig(out / "circadian_clock.png", dpi=150)
     mrna = solution["MP.cell"].values
     hours = np.asarray(solution.times) / 3.6e6
     peaks = [k for k in range(1, mrna.size - 1) if mrna[k - 1] < mrna[k] >= mrna[k + 1]]

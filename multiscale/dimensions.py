@@ -18,6 +18,7 @@ from multiscale.units import (
     TIME,
     Dimension,
     K,
+    brief,
     dimension_of,
     dimension_text,
     has_units,
@@ -70,8 +71,8 @@ def check_units(model: Model) -> None:
     bare = next((item for item in declared if item.bare), None)
     if stated is not None and bare is not None:
         raise UnitError(
-            f"{bare.what} is {bare.value} without a unit, but {stated.what} has one ({stated.value}), "
-            f"expected units everywhere or nowhere; write {bare.value} * {_written(bare.unit)}"
+            f"{bare.what} is {brief(bare.value)} without a unit, but {stated.what} has one ({brief(stated.value)}), "
+            f"expected units everywhere or nowhere; write {brief(bare.value)} * {_written(bare.unit)}"
         )
     if bare is not None or (stated is None and not any(has_units(item.value) for item in processes)):
         return

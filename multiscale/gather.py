@@ -33,7 +33,8 @@ class Gathered:
     @property
     def fields(self) -> tuple[FieldSymbol, ...]:
         """Symbols of everything that is simulated, sorted by name."""
-        found = [field for owner in (*self.species, *self.states) for field in owner.fields]
+        found = [field for species in self.species for field in species.fields]
+        found += [field for state in self.states for field in state.fields]
         found += [membrane.v for membrane in self.membranes if membrane.capacitance is not None]
         return tuple(sorted(found, key=lambda field: field.name))
 
@@ -70,7 +71,8 @@ class Gathered:
             other = taken[field.name][1]
             if type(other) is type(field.owner) and isinstance(other, Species | State):
                 raise ModelError(
-                    f"{label}: two {other.label.split()[0]} values are named '{other.name}' in '{field.place.name}', they differ in "
+                    f"{label}: two {'species' if isinstance(other, Species) else 'states'} are named '{other.name}' in "
+                    f"'{field.place.name}' and differ in "
                     f"{_difference(other, field.owner)}, "
                     "expected one in each region; rename one or separate their regions"
                 )
@@ -116,22 +118,22 @@ def gather(parts: Iterable[Value]) -> Gathered:
         return tuple(sorted(chosen, key=lambda value: (value.name, value.identity)))
 
     baths = tuple(bath for bath in kind(Bath) if bath.concentrations)
-    return Gathered(
-        kind(Process), kind(Species), kind(State), kind(Parameter), kind(Region), kind(Membrane), baths, _borders(kind(Interface))
-    )
+    borders = _borders(kind(Interface))
+    places = kind(Region), kind(Membrane), baths, borders
+    return Gathered(kind(Process), kind(Species), kind(State), kind(Parameter), *places)
 
 
 def _borders(interfaces: tuple[Interface, ...]) -> tuple[Interface, ...]:
     """Each border once, also if it was written and follows from layers as well."""
-    once = {(interface.inner.identity, interface.outer.identity): interface for interface in reversed(interfaces)}
-    return tuple(interface for interface in interfaces if once[interface.inner.identity, interface.outer.identity] is interface)
+    once = {(border.inner.identity, border.outer.identity): border for border in reversed(interfaces)}
+    return tuple(border for border in interfaces if border in once.values())
 
 
 def _check_names(label: str, values: tuple[Any, ...]) -> None:
     for one, other in pairwise(values):
         if one.name == other.name:
             raise ModelError(
-                f"{label}: two {one.label} differ in {_difference(one, other)}, "
+                f"{label}: {one.label} is there twice and differs in {_difference(one, other)}, "
                 "expected one value for a name; rename one of them"
             )
 

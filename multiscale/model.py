@@ -19,6 +19,7 @@ from multiscale.regions import Bath, Interface, Layers, Membrane, Region
 from multiscale.serialize import decode, encode
 from multiscale.species import Parameter, Species, State
 from multiscale.symbols import FieldSymbol, Value
+from multiscale.units import brief
 
 _PARTS = (Process, Species, State, Membrane, Interface)
 
@@ -155,15 +156,17 @@ class Model(Value):
     def describe(self) -> str:
         """The model as text: places, substances, constants, and what happens."""
         sections = {
-            "regions": [f"{r.name}: fraction {_text(r.volume_fraction)}{_place(r)}" for r in self.regions],
+            "regions": [f"{r.name}: fraction {brief(r.volume_fraction)}{_place(r)}" for r in self.regions],
             "membranes": [_membrane(m) for m in self.membranes],
-            "baths": [f"{b.name}: {', '.join(f'{n} = {_text(c)}' for n, c in b.concentrations)}" for b in self.baths],
+            "baths": [f"{b.name}: {', '.join(f'{n} = {brief(c)}' for n, c in b.concentrations)}" for b in self.baths],
             "species": [
                 f"{s.name} in {_names(s.places)}: d = {_value(s.d)}, z = {s.z}, initial = {_value(s.initial)}"
                 for s in self.species
             ],
-            "states": [f"{s.name} on {_names(s.places)}: initial = {_text(s.initial)}, unit {s.unit}" for s in self.states],
-            "parameters": [f"{p.name} = {_text(p.value)}" for p in self.parameters],
+            "states": [
+                f"{s.name} on {_names(s.places)}: initial = {brief(s.initial)}, unit {s.unit}" for s in self.states
+            ],
+            "parameters": [f"{p.name} = {brief(p.value)}" for p in self.parameters],
             "processes": [f"{p.label}: {_action(p)}{_place(p)}" for p in self.processes],
             "exchanges": [f"{e.name}: {' <-> '.join(f.name for f in e.fields())}" for e in self.exchanges],
         }
@@ -171,10 +174,6 @@ class Model(Value):
         for title, entries in sections.items():
             lines += [f"  {title}", *(f"    {entry}" for entry in entries)] if entries else []
         return "\n".join(lines)
-
-
-def _text(expression: Any) -> str:
-    return sympy.sstr(expression, full_prec=False)  # type: ignore[no-any-return]
 
 
 def _names(places: Iterable[Any]) -> str:
@@ -187,7 +186,7 @@ def _place(part: Any) -> str:
 
 def _value(value: Any) -> str:
     if not isinstance(value, tuple):
-        return _text(value)
+        return brief(value)
     if isinstance(value[0], tuple):
         return ", ".join(f"{_value(part)} ({region.name})" for region, part in value)
     return f"({', '.join(str(part) for part in value)})"
@@ -196,7 +195,7 @@ def _value(value: Any) -> str:
 def _membrane(m: Membrane) -> str:
     size = f"area {m.area}" if m.per_volume is None else f"{m.per_volume} of area per volume"
     cable = "" if m.capacitance is None else f", {m.capacitance}, {m.resistivity}, v = {m.initial} at the start"
-    cable += "" if m.capacitance is None else f", {_text(m.temperature)}"
+    cable += "" if m.capacitance is None else f", {brief(m.temperature)}"
     return f"{m.name}: {m.inside.name} | {m.outside.name}, {size}{cable}{_place(m)}"
 
 

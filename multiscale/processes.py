@@ -11,10 +11,10 @@ import sympy
 from sympy.logic.boolalg import Boolean
 
 from multiscale.errors import ModelError
-from multiscale.regions import Bath, Membrane
+from multiscale.regions import Bath, Membrane, check_range
 from multiscale.species import Species, State
 from multiscale.symbols import FieldSymbol, Operand, Quantity, Value, check_name, condition, quantity
-from multiscale.units import FARADAY, mM, ms, mV, pA, strip, um
+from multiscale.units import FARADAY, mM, ms, mV, pA, um
 
 
 @final
@@ -42,7 +42,6 @@ Expected: TypeAlias = tuple[tuple[str, sympy.Expr, sympy.Expr], ...]
 
 class Process(Value):
     """Something that changes fields. A process is a value; it does nothing until it is part of a Model."""
-
     name: str
     where: Boolean | None
 
@@ -121,11 +120,10 @@ class Reaction(Process):
             )
         for name in ("forward", "backward", "rate"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, quantity(getattr(self, name), f"{self.label}: {name}"))
-        for name in ("forward", "backward"):
-            number = None if getattr(self, name) is None else strip(getattr(self, name))
-            if number is not None and number.is_number and number < 0:
-                raise ModelError(f"{self.label}: {name} is {getattr(self, name)}, expected 0 or more; change its sign")
+                value = quantity(getattr(self, name), f"{self.label}: {name}")
+                if name != "rate":
+                    check_range(value, f"{self.label}: {name}", 0)
+                object.__setattr__(self, name, value)
 
     def _side(self, side: str, given: Any) -> sympy.Expr:
         if given is None or (not isinstance(given, Operand) and given == 0):
@@ -138,7 +136,8 @@ class Reaction(Process):
             coefficient, field = part.as_coeff_Mul()
             if part == 0:
                 continue
-            if not isinstance(field, FieldSymbol) or not isinstance(field.owner, Species | State) or isinstance(field.place, Bath):
+            is_field = isinstance(field, FieldSymbol) and isinstance(field.owner, Species | State)
+            if not is_field or isinstance(field.place, Bath):
                 raise ModelError(
                     f"{self.label}: '{part}' is no reactant, expected a sum such as 2 * ca[cyt] + buf[cyt]; write it so"
                 )
@@ -367,10 +366,8 @@ class Current(Process):
         """One MembraneCurrent."""
         moves = []
         for field in self.fields():
-            assert self.ion is not None
-            sign = -1 if field.place == self.membrane.inside else 1
-            amount = self.ion.z * FARADAY * field.place.volume_fraction
-            moves.append((field, sign * self.membrane.area_per_volume / amount))
+            charge = (-1 if field.place == self.membrane.inside else 1) * field.owner.z * FARADAY
+            moves.append((field, self.membrane.area_per_volume / (charge * field.place.volume_fraction)))
         return (MembraneCurrent(self.membrane, self.density, tuple(moves)),)
 
     def expected(self) -> Expected:
@@ -391,7 +388,7 @@ def _field(value: Any, what: str) -> FieldSymbol:
     if isinstance(value, Operand):
         value = value._sympy_()
     if not isinstance(value, FieldSymbol):
-        said = f"{value.label}" if isinstance(value, Value) else f"'{value}'"
+        said = value.label if isinstance(value, Value) else f"'{value}'"
         raise ModelError(f"{what} is {said}, expected a concentration or state such as ca[cyt]; give that")
     return value
 

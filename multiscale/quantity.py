@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import sympy
+
 from multiscale.errors import ModelError, UnitError
 from multiscale.units import Dimension, dimension_of, dimension_text, has_units, to_base
 

@@ -12,7 +12,7 @@ from sympy.logic.boolalg import Boolean
 
 from multiscale.errors import ModelError
 from multiscale.symbols import FieldSymbol, GeometrySymbol, Quantity, Value, check_name, condition, constant
-from multiscale.units import celsius, cm, mV, ohm, strip
+from multiscale.units import brief, celsius, cm, mV, ohm, strip
 
 
 def check_range(value: sympy.Expr, what: str, low: float, high: float | None = None, *, above: bool = False) -> None:
@@ -22,7 +22,7 @@ def check_range(value: sympy.Expr, what: str, low: float, high: float | None = N
         return
     if number < low or (above and number == low) or (high is not None and number > high):
         wanted = f"{'above' if above else 'at least'} {low:g}" + ("" if high is None else f" and at most {high:g}")
-        raise ModelError(f"{what} is {value}, expected {wanted}; change it")
+        raise ModelError(f"{what} is {brief(value)}, expected {wanted}; change it")
 
 
 @final
@@ -144,7 +144,8 @@ class Layers(Value):
         edges: Any = self.edges
         pairs = pairwise(edges)
         return tuple(
-            Region(f"{self.name}{i}", self.fraction, self.where, Shell(inner, outer)) for i, (outer, inner) in enumerate(pairs)
+            Region(f"{self.name}{i}", self.fraction, self.where, Shell(inner, outer))
+            for i, (outer, inner) in enumerate(pairs)
         )
 
     @property
@@ -187,8 +188,8 @@ class Interface(Value):
         inner, outer = self.shells
         if abs(inner.outer - outer.inner) > 1e-9:
             raise ModelError(
-                f"{self.label}: region '{self.inner.name}' ends at {inner.outer:g} of the radius and region '{self.outer.name}' "
-                f"begins at {outer.inner:g}, expected shells that touch; change one edge"
+                f"{self.label}: region '{self.inner.name}' ends at {inner.outer:g} of the radius and "
+                f"region '{self.outer.name}' begins at {outer.inner:g}, expected shells that touch; change one edge"
             )
 
     @property

@@ -14,8 +14,9 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from multiscale.errors import GeometryError, UnitError
-from multiscale.units import Dimension, Hz, cm, dimension_of, dimension_text, has_units, ohm, to_base, uF, um
+from multiscale.errors import GeometryError, ModelError, UnitError
+from multiscale.quantity import in_base as number_in_base
+from multiscale.units import Hz, cm, ohm, uF, um
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -26,7 +27,7 @@ MAX_SEGMENTS = 100_000_000  # of one section; more is a mistake in a unit
 
 
 def in_base(value: Any, unit: Any, what: str) -> float:
-    """A length, time, ... as a float in base units; bare numbers are base units already.
+    """A finite length, time, ... as a float in base units; bare numbers are base units already.
 
     Args:
         value: what the user wrote.
@@ -37,16 +38,12 @@ def in_base(value: Any, unit: Any, what: str) -> float:
         UnitError: the value has units of another dimension.
         GeometryError: it is no finite number.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number | sympy.Expr):
-        raise GeometryError(f"{what} is {value!r}, expected a number with or without units; give one")
-    if has_units(value):
-        found, expected = _dimension(value, what), _dimension(unit, what)
-        if found is not None and found != expected:
-            raise UnitError(
-                f"{what} is '{value}' of dimension {dimension_text(found)}, "
-                f"expected {dimension_text(expected)}; write it in {unit}"
-            )
-    number = to_base(value, what) if isinstance(value, sympy.Expr) else float(value)
+    try:
+        number = number_in_base(value, unit, what)
+    except UnitError:
+        raise
+    except ModelError as error:
+        raise GeometryError(str(error)) from None
     if not np.isfinite(number):
         raise GeometryError(f"{what} is {number}, expected a finite number; check how it was computed")
     return number
@@ -58,13 +55,6 @@ def positive(value: Any, unit: Any, what: str) -> float:
     if number <= 0:
         raise GeometryError(f"{what} is {number:g}, expected more than 0; give a positive number")
     return number
-
-
-def _dimension(value: Any, what: str) -> Any:
-    def no_symbol(symbol: sympy.Symbol) -> Dimension:
-        raise UnitError(f"{what} is '{value}' and contains '{symbol}', expected a number with units; give a number")
-
-    return dimension_of(value, no_symbol, what)
 
 
 def frustum_volume(height: Floats, near: Floats, far: Floats) -> Floats:

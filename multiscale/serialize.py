@@ -55,15 +55,16 @@ _CLASSES = MappingProxyType(
 )
 # Rebuilt with evaluate=False: the arguments stand as they stood.
 _VERBATIM = (
-    *(sympy.Add, sympy.Mul, sympy.Pow, sympy.exp, sympy.log, sympy.sqrt, sympy.Abs, sympy.sign, sympy.floor, sympy.ceiling),
+    *(sympy.Add, sympy.Mul, sympy.Pow, sympy.exp, sympy.log, sympy.Abs, sympy.sign, sympy.floor, sympy.ceiling),
     *(sympy.sin, sympy.cos, sympy.tan, sympy.asin, sympy.acos, sympy.atan, sympy.atan2),
     *(sympy.sinh, sympy.cosh, sympy.tanh, sympy.erf, sympy.gamma, sympy.Heaviside, exprel, dexprel, sympy.Piecewise),
-    *(sympy.StrictLessThan, sympy.LessThan, sympy.StrictGreaterThan, sympy.GreaterThan, sympy.Equality, sympy.Unequality),
+    *(sympy.StrictLessThan, sympy.LessThan, sympy.StrictGreaterThan, sympy.GreaterThan),
+    *(sympy.Equality, sympy.Unequality),
 )
 _EVALUATED = (sympy.Min, sympy.Max, sympy.Mod, sympy.And, sympy.Or, sympy.Not, ExprCondPair)
-_HEADS = MappingProxyType({cls.__name__: cls for cls in (*_VERBATIM, *_EVALUATED) if isinstance(cls, type)})
+_HEADS = MappingProxyType({cls.__name__: cls for cls in (*_VERBATIM, *_EVALUATED)})
 _ATOMS = MappingProxyType(
-    {type(atom).__name__: atom for atom in (sympy.pi, sympy.E, sympy.GoldenRatio, sympy.EulerGamma, sympy.true, sympy.false)}
+    {type(atom).__name__: atom for atom in (sympy.pi, sympy.E, sympy.true, sympy.false)}
 )
 _UNITS = MappingProxyType({unit.name: unit for unit in BASE_UNITS})
 _POSITIONS = MappingProxyType({symbol.name: symbol for symbol in (x, y, z, arc, distance, diameter)})

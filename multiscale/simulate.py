@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import sympy
+from numpy.typing import NDArray
+
 from multiscale.electro.stimuli import Stimulus, electrodes
 from multiscale.errors import ModelError
 from multiscale.export import checkpoint
@@ -34,7 +36,6 @@ from multiscale.solution import Solution
 from multiscale.species import Parameter, Species, State
 from multiscale.symbols import FieldSymbol, Probe
 from multiscale.units import has_units, ms, to_base
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Quantity = float | sympy.Expr

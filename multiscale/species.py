@@ -269,11 +269,11 @@ def _flat(places: Any) -> tuple[Any, ...]:
 def _absent(label: str, place: Any, places: tuple[Region | Membrane, ...]) -> str:
     held = ", ".join(f"'{region.name}'" for region in places)
     if isinstance(place, Layers):
-        return f"{label}: layers '{place.name}' are {len(place)} regions, expected one; write {place.name}.outer or {place.name}[1]"
+        return f"{label}: layers '{place.name}' are {len(place)} regions, expected one; write {place.name}.outer"
     if not isinstance(place, Value):
         return f"{label}: {place!r} is no region, expected one of {held}; give the Region itself"
     if isinstance(place, Region) and place.name in {region.name for region in places}:
-        return f"{label} is in another region of the name '{place.name}', expected the same one; use one Region for both"
+        return f"{label} is in another region of the name '{place.name}', expected the same; use one Region for both"
     return f"{label} is not in {place.label}; it is in {held}"
 
 

@@ -23,7 +23,7 @@ import sympy
 from sympy.core.function import ArgumentIndexError
 from sympy.logic.boolalg import Boolean
 
-from multiscale.errors import ModelError
+from multiscale.errors import CompileError, ModelError
 from multiscale.units import UnitSymbol
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -259,8 +259,8 @@ class dexprel(sympy.Function):  # noqa: N801 - a sympy function is spelled as it
         return sympy.Rational(-1, 2) if arg.is_zero else None
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Refused: no kernel needs the second derivative."""
-        raise ArgumentIndexError(self, argindex)
+        """Refused: no kernel needs it."""
+        raise CompileError(f"exprel: the second derivative of exprel({self.args[0]}) was asked for, expected the first")
 
     def _eval_evalf(self, prec: int) -> sympy.Expr | None:
         u = self.args[0].evalf(sympy.core.evalf.prec_to_dps(prec) + 20)
@@ -327,7 +327,7 @@ def quantity(value: Any, what: str, allowed: tuple[type, ...] = _OURS) -> sympy.
         number = float(value)
         if not math.isfinite(number):
             raise ModelError(f"{what} is {number}, expected a finite number; check how it was computed")
-        return sympy.Integer(int(number)) if number.is_integer() else sympy.sympify(value if isinstance(value, int) else number)
+        return sympy.Integer(int(number)) if number.is_integer() else sympy.Float(number)
     if isinstance(value, Operand):
         value = value._sympy_()
     if not isinstance(value, sympy.Expr):

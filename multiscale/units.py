@@ -72,6 +72,11 @@ def strip(expression: Any) -> sympy.Expr:
     return sympy.sympify(expression).xreplace(dict.fromkeys(BASE_UNITS, sympy.S.One))
 
 
+def brief(expression: Any) -> str:
+    """An expression as text, floats without trailing zeros."""
+    return str(sympy.sstr(expression, full_prec=False))
+
+
 def to_base(value: Any, what: str = "value") -> float:
     """A number, or an expression of numbers and unit symbols only, as a float in base units.
 
@@ -81,7 +86,7 @@ def to_base(value: Any, what: str = "value") -> float:
     expression = strip(value)
     if not expression.is_number:
         names = ", ".join(sorted(f"'{symbol}'" for symbol in expression.free_symbols)) or "something that is no number"
-        raise UnitError(f"{what}: '{value}' contains {names}, expected a number with units; give a number")
+        raise UnitError(f"{what}: '{brief(value)}' contains {names}, expected a number with units; give a number")
     return float(expression)
 
 
@@ -173,7 +178,7 @@ def dimension_of(
             return DIMENSIONLESS
         if isinstance(e, sympy.Function):
             for part in e.args:
-                pure(part, f"{e.func.__name__}() of '{part}'")
+                pure(part, f"{e.func.__name__}() of '{brief(part)}'")
             return DIMENSIONLESS
         raise UnitError(
             f"{what}: {type(e).__name__} '{e}' has no rule for units; write it with arithmetic and functions"
@@ -187,12 +192,15 @@ def dimension_of(
                 "expected a pure number; divide by a constant with that unit"
             )
 
+    def said(dimension: Dimension) -> str:
+        return "a pure number" if dimension == DIMENSIONLESS else dimension_text(dimension)
+
     def same(parts: Any, e: Any) -> Dimension | None:
         known = [(part, found) for part in parts if (found := walk(part)) is not None]
         for (a, first), (b, second) in pairwise(known):
             if first != second:
                 raise UnitError(
-                    f"{what}: '{e}' combines {dimension_text(first)} ('{a}') with {dimension_text(second)} ('{b}'), "
+                    f"{what}: '{brief(e)}' combines {said(first)} ('{brief(a)}') with {said(second)} ('{brief(b)}'), "
                     "expected the same dimension; give both the same kind of unit"
                 )
         return known[0][1] if known else None
@@ -205,7 +213,7 @@ def dimension_of(
         return total
 
     def power(e: Any) -> Dimension | None:
-        pure(e.exp, f"exponent '{e.exp}'")
+        pure(e.exp, f"exponent '{brief(e.exp)}'")
         base = walk(e.base)
         if base is None or base == DIMENSIONLESS:
             return base

@@ -1,4 +1,4 @@
-"""A Hodgkin-Huxley axon whose sodium and potassium concentrations change: shared by ``hh_ions`` and ``hh_ions_pump``.
+"""A Hodgkin-Huxley axon whose sodium and potassium concentrations change: shared by the benches ``hh_ions*``.
 
 1001 compartments on 1000 um, 1 um diameter, 35.4 ohm cm, 1 uF/cm^2, 6.3 degrees Celsius, steps of 0.025 ms, 0.3 nA into
 the first node from 1 ms on, which makes it fire every 12 ms. Sodium and potassium diffuse in the axon, the channels'
@@ -16,6 +16,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.bench.measure import Measured, measure
 from multiscale.bench.ourselves import our_version
 from multiscale.bench.peers import (
@@ -27,7 +29,7 @@ from multiscale.bench.peers import (
     neuron_version,
 )
 from multiscale.bench.reference import cable_laplacian, integrate_cable
-from numpy.typing import NDArray
+from multiscale.rxd.steppers.base import Stepper
 
 LENGTH, NODES, DT, SHOT = 1000.0, 1001, 0.025, 2.5  # um, -, ms, ms
 CELSIUS, THERMAL = 6.3, 0.08617333262145 * 279.45  # degC, RT/F in mV
@@ -38,8 +40,8 @@ PUMP, KM_NA, KM_K = 0.05, 10.0, 1.0  # pA/um^2, mM, mM
 NAMES = ("potential (mV)", "sodium (mM)", "potassium (mM)")
 
 
-def ours(steps: int, repeats: int, *, pump: bool) -> list[Measured]:
-    """Fire the axon with multiscale."""
+def ours(steps: int, repeats: int, *, pump: bool, stepper: Stepper | None = None) -> list[Measured]:
+    """Fire the axon with multiscale; without ``stepper``, with the one that is used by default."""
     from multiscale.electro.channels.hh import hh
     from multiscale.electro.stimuli import IClamp
     from multiscale.geometry import Cable
@@ -72,13 +74,14 @@ def ours(steps: int, repeats: int, *, pump: bool) -> list[Measured]:
     stimulus = IClamp(cable(0), 0.3 * nA, start=1 * ms)
 
     def prepare() -> Simulation:
-        return Simulation(model, cable, dt=DT * ms, record=(), stimuli=[stimulus])
+        return Simulation(model, cable, dt=DT * ms, stepper=stepper, record=(), stimuli=[stimulus])
 
     def shot(_: Simulation) -> dict[str, Any]:
         sim = prepare()
         sim.run(SHOT * ms)
         return dict(zip(NAMES, (sim.arrays["v"], sim.arrays["na.cyt"], sim.arrays["k.cyt"]), strict=True))
 
+    order = f", {stepper.describe()}" if stepper else ""
     return [
         measure(
             started,
@@ -87,7 +90,7 @@ def ours(steps: int, repeats: int, *, pump: bool) -> list[Measured]:
             answer=shot,
             repeats=repeats,
             version=our_version(),
-            setting=f"dt {DT} ms",
+            setting=f"dt {DT} ms{order}",
             updates=steps * NODES,
         )
     ]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from math import ceil, floor, inf, isfinite, log10
 
 import numpy as np
-from multiscale.bench.measure import Measured
 from numpy.typing import NDArray
+
+from multiscale.bench.measure import Measured
 
 Answer = Mapping[str, NDArray[np.float64]]
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.bench.measure import Measured, measure
 from multiscale.bench.ourselves import our_version
 from multiscale.bench.peers import load_neuron, neuron_cable, neuron_start, neuron_steps, neuron_values, neuron_version
 from multiscale.bench.reference import cell_centres, diffuse_exactly
-from numpy.typing import NDArray
 
 NODES, DT = 1001, 0.025  # -, ms
 

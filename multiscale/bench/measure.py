@@ -20,8 +20,9 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
-from multiscale.errors import MultiscaleError
 from numpy.typing import ArrayLike, NDArray
+
+from multiscale.errors import MultiscaleError
 
 State = TypeVar("State")
 

@@ -74,14 +74,11 @@ def as_text(report: Report) -> str:
         less = report.ratio(without_baseline=True)
         assert less is not None
         lines.append(f"  without {report.peer}'s unasked work: {less[0]:.2f} (minimum), {less[1]:.2f} (median)")
-    for name, gap in report.difference().items():
-        lines.append(f"  difference of {name}: {gap.absolute:.3g}, {gap.relative:.2g} of the largest value")
-    for side in () if report.is_sweep else (report.ours, report.theirs):
-        lines += [
-            f"  error of {one.version} in {name}: {gap.absolute:.3g}, {gap.relative:.2g} of the largest value"
-            for one in side.measured
-            for name, gap in differences(one.answer, side.reference).items()
-        ]
+    lines += _largest("largest difference", report.difference())
+    for side in (report.ours, report.theirs):
+        for one in side.measured:
+            what = f"{one.version}, {one.setting}: largest error"
+            lines += _largest(what, differences(one.answer, side.reference))
     return "\n".join(lines)
 
 
@@ -109,6 +106,13 @@ def _times(one: Measured) -> str:
     each = f", {1e9 * one.minimum / one.updates:.2f} ns an update" if one.updates else ""
     times = f"{_seconds(one.minimum)} minimum, {_seconds(one.median)} median of {len(one.seconds)} runs"
     return f"  {one.version}, {one.setting}: {times}{each}; set-up {_seconds(one.setup)}"
+
+
+def _largest(what: str, found: Mapping[str, Difference]) -> list[str]:
+    if not found:
+        return []
+    name, gap = max(found.items(), key=lambda item: item[1].relative)
+    return [f"  {what}: {gap.absolute:.3g} in {name}, {gap.relative:.2g} of its largest value"]
 
 
 def _equal(point: AtEqualError) -> str:

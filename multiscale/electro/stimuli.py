@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy
+
 from multiscale.errors import ModelError
 from multiscale.geometry import Location
 from multiscale.quantity import in_base

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from multiscale.errors import FormatError
 from numpy.typing import NDArray
+
+from multiscale.errors import FormatError
 
 VERSION = 1
 

@@ -1,12 +1,13 @@
 """Error-controlled run on a tree: Strang steps taken whole and in halves."""
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.errors import SolverError
 from multiscale.rxd.record import Recorder
 from multiscale.rxd.run import Loop, Progress, Runner, check, diffusion_text, failure
 from multiscale.rxd.steppers.adaptive import Adaptive
 from multiscale.rxd.workspace import SpreadArrays
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from multiscale.errors import ModelError
 from numpy.typing import NDArray
+
+from multiscale.errors import ModelError
 
 Array = NDArray[np.float64]
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 import sympy
+
 from multiscale.errors import CompileError
 from multiscale.rxd.ir import Assign
 from multiscale.symbols import dexprel, exprel

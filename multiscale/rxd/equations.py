@@ -7,6 +7,7 @@ matters.
 from dataclasses import dataclass
 
 import sympy
+
 from multiscale.dimensions import check_units
 from multiscale.model import Model
 from multiscale.processes import Change, MembraneCurrent

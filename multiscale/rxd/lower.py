@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sympy
+
 from multiscale.rxd import sparse_lu
 from multiscale.rxd.emit import Emitter, exponent_slopes
 from multiscale.rxd.equations import Equations, Term

@@ -4,6 +4,7 @@ import inspect
 import math
 
 import sympy
+
 from multiscale.rxd import rodas, sparse_lu
 from multiscale.rxd.emit import Emitter
 from multiscale.rxd.equations import Equations, Term

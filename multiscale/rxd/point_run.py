@@ -3,6 +3,8 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.errors import CompileError, SolverError
 from multiscale.rxd import cache, rodas
 from multiscale.rxd.arrays import Arrays
@@ -11,7 +13,6 @@ from multiscale.rxd.record import Recorder, Selection
 from multiscale.rxd.run import Electrodes, Progress, Runner, failure
 from multiscale.rxd.steppers.adaptive import Adaptive
 from multiscale.rxd.system import System
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from multiscale.errors import CompileError
 from multiscale.rxd import cache
+from multiscale.rxd.equations import Term
 from multiscale.rxd.ir import Kernel
 from multiscale.rxd.lower import membrane_kernel, react_kernel
 from multiscale.rxd.steppers.base import Part, Stepper
@@ -72,8 +73,14 @@ def _block(nodes: int) -> int:
 
 def _identity(system: System, stepper: Stepper, block: int, jit: bool) -> str:
     eqs = system.equations
-    groups = [([t.name for t in g.terms], g.contiguous) for g in system.groups]
+    groups = [([(t.name, _acts(t)) for t in g.terms], g.contiguous) for g in system.groups]
     return f"{cache.source_digest()} {eqs.model.hash} {groups} {stepper!r} {block} {jit} {system.diffusion.rows.size > 0} {system.mesh.n == 1}"
+
+
+def _acts(term: Term) -> list[str]:
+    """Names of the 0/1 inputs that a merged term is multiplied with."""
+    expressions = [rate for _, rate in term.changes] + [density for density, _ in term.currents]
+    return sorted({s.name for e in expressions for s in e.free_symbols if s.name.startswith("acts_")})
 
 
 def _source(system: System, stepper: Stepper, block: int, jit: bool) -> str:

@@ -6,12 +6,13 @@ Junctions are removed exactly (Schur complement of the zero-volume nodes), so th
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
 from multiscale.rxd.lower import point_kernels
 from multiscale.rxd.mesh import TreeMesh
 from multiscale.rxd.system import System, diagonal
 from multiscale.rxd.targets.numpy_ref import run_kernel
-from numpy.typing import NDArray
-from scipy import sparse
 
 Array = NDArray[np.float64]
 

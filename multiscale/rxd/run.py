@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.errors import SolverError
 from multiscale.rxd.arrays import Arrays
 from multiscale.rxd.diffusion import junction_values
@@ -15,7 +17,6 @@ from multiscale.rxd.record import Recorder, Selection
 from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.system import System
 from multiscale.rxd.workspace import SpreadArrays, TreeArrays, scratch, spread_arrays, tree_arrays, voltage_arrays
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

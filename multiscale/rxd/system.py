@@ -1,10 +1,12 @@
 """Equations + mesh → System: which terms act where, node inputs, capacities and conductances. Immutable."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy
+from numpy.typing import NDArray
+
 from multiscale.errors import GeometryError, ModelError
 from multiscale.regions import Membrane, Region
 from multiscale.rxd import places
@@ -14,10 +16,12 @@ from multiscale.rxd.targets.numpy_ref import evaluate
 from multiscale.species import Species
 from multiscale.symbols import GeometrySymbol, TimeSymbol
 from multiscale.units import strip
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+
+# a group of nodes joins another one if its own terms are at least this share of the work they have together
+_ALIKE = 0.5
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,13 @@ def discretize(eqs: Equations, mesh: TreeMesh) -> System:
     present = np.array([masks.place(_place(f)) for f in eqs.fields], dtype=bool).reshape(len(eqs.fields), n)
     if eqs.fields and not present.any():
         raise GeometryError(f"model '{eqs.model.name}': none of its fields exists at any of the {n} nodes; check the `where` of its regions")
-    groups = _groups(eqs, masks, n)
+    known = len(eqs.inputs)
+    eqs, groups, extra = _groups(eqs, masks, n)
     inputs = np.zeros((max(1, len(eqs.inputs)), mesh.n_total))
-    for k, (_, expression) in enumerate(eqs.inputs):
+    for k, (_, expression) in enumerate(eqs.inputs[:known]):
         inputs[k, :n] = _node_input(expression, mesh)
+    for k, mask in enumerate(extra):
+        inputs[known + k, :n] = mask
     return System(eqs, mesh, groups, present, inputs, _diffusion(eqs, mesh, present), _cable(eqs, mesh, masks))
 
 
@@ -172,26 +179,75 @@ class _Masks:
         return self.where(place.where)
 
 
-def _groups(eqs: Equations, masks: _Masks, n: int) -> tuple[Group, ...]:
-    """Partition the nodes by the set of terms that act there; groups in order of their first node."""
+def _groups(eqs: Equations, masks: _Masks, n: int) -> tuple[Equations, tuple[Group, ...], list[NDArray[np.bool_]]]:
+    """Partition the nodes by the set of terms that act there; groups in order of their first node.
+
+    Groups that share most of their work become one, in which a term that does not act everywhere is multiplied by a
+    0/1 node input: one kernel to compile, and longer vectors.
+
+    Returns:
+        The equations with the added inputs, the groups, and the masks behind these inputs.
+    """
     if not eqs.terms:
-        return ()
+        return eqs, (), []
     active = np.array([_active(term, masks) for term in eqs.terms])
+    possible = np.array([_possible(term, masks) for term in eqs.terms])
+    cost = np.array([_cost(term) for term in eqs.terms])
     keys, first, inverse = np.unique(active.T, axis=0, return_index=True, return_inverse=True)
     inverse = np.asarray(inverse).reshape(-1)
+    nodes = [np.flatnonzero(inverse == g) for g in range(len(keys))]
+    clusters: list[tuple[NDArray[np.bool_], list[int]]] = []
+    for g in sorted(range(len(keys)), key=lambda g: (-float(cost[keys[g]].sum()), int(first[g]))):
+        if not keys[g].any():
+            continue
+        for k, (union, members) in enumerate(clusters):
+            joined = union | keys[g]
+            where = np.concatenate([nodes[m] for m in [*members, g]])
+            if cost[keys[g]].sum() >= _ALIKE * cost[joined].sum() and possible[joined][:, where].all():
+                clusters[k] = (joined, [*members, g])
+                break
+        else:
+            clusters.append((keys[g], [g]))
+    extra: list[NDArray[np.bool_]] = []
     groups = []
-    for g in np.argsort(first):
-        terms = tuple(t for t, on in zip(eqs.terms, keys[g], strict=True) if on)
-        if terms:
-            groups.append(Group(terms, np.flatnonzero(inverse == g).astype(np.int64)))
-    return tuple(groups)
+    for union, members in sorted(clusters, key=lambda c: min(int(first[m]) for m in c[1])):
+        own = np.sort(np.concatenate([nodes[m] for m in members])).astype(np.int64)
+        terms = []
+        for t in np.flatnonzero(union):
+            term = eqs.terms[t]
+            if active[t, own].all():
+                terms.append(term)
+                continue
+            symbol = sympy.Symbol(f"acts_{len(extra)}", real=True)
+            eqs = replace(eqs, inputs=(*eqs.inputs, (symbol, sympy.S.One)))
+            extra.append(active[t])
+            terms.append(_masked(term, symbol))
+        groups.append(Group(tuple(terms), own))
+    return eqs, tuple(groups), extra
 
 
-def _active(term: Term, masks: _Masks) -> NDArray[np.bool_]:
-    mask = masks.where(term.where)
+def _masked(term: Term, symbol: sympy.Symbol) -> Term:
+    """The term times a 0/1 node input."""
+    changes = tuple((row, symbol * rate) for row, rate in term.changes)
+    currents = tuple((symbol * density, moves) for density, moves in term.currents)
+    return replace(term, changes=changes, currents=currents)
+
+
+def _cost(term: Term) -> float:
+    expressions = [rate for _, rate in term.changes] + [density for density, _ in term.currents]
+    return 1.0 + sum(float(sympy.count_ops(e)) for e in expressions)
+
+
+def _possible(term: Term, masks: _Masks) -> NDArray[np.bool_]:
+    """Where all that the term reads exists."""
+    mask = masks.where(None)
     for place in term.places:
         mask = mask & masks.place(place)
     return mask
+
+
+def _active(term: Term, masks: _Masks) -> NDArray[np.bool_]:
+    return masks.where(term.where) & _possible(term, masks)
 
 
 def _node_input(expression: sympy.Expr, mesh: TreeMesh) -> Array:

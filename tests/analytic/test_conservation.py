@@ -16,7 +16,7 @@ from multiscale.segmentation import SegmentCount
 from multiscale.simulate import Simulation
 from multiscale.species import Species, State
 from multiscale.symbols import distance, select
-from multiscale.units import FARADAY, to_base
+from multiscale.units import FARADAY, S, cm, mM, ms, mV, ohm, to_base, uF, um
 
 F = to_base(FARADAY)  # fC/amol
 
@@ -63,15 +63,15 @@ def test_charge_carried_is_amount_moved(stepper):
     """zF times the ions moved equals the charge on the membrane, less what the electrode brought, at every moment."""
     cyt = Region("cyt")
     space = Region("space", shell=Shell(1.0, 1.2))
-    m = Membrane("m", inside=cyt, outside=space, capacitance=0.01, resistivity=1e-3, initial=-65.0)
-    na = Species("na", (cyt, space), d=1.3, z=1, initial={cyt: 12.0, space: 145.0})
-    k = Species("k", (cyt, space), d=1.9, z=1, initial={cyt: 140.0, space: 4.0})
-    leak = Current("leak", k, m, 3e-3 * (m.v - k.nernst(m)))
+    m = Membrane("m", inside=cyt, outside=space, capacitance=1 * uF / cm**2, resistivity=100 * ohm * cm, initial=-65 * mV)
+    na = Species("na", (cyt, space), d=1.3 * um**2 / ms, z=1, initial={cyt: 12 * mM, space: 145 * mM})
+    k = Species("k", (cyt, space), d=1.9 * um**2 / ms, z=1, initial={cyt: 140 * mM, space: 4 * mM})
+    leak = Current("leak", k, m, 3e-4 * S / cm**2 * (m.v - k.nernst(m)))
     model = Model(*hh(m, na=na, k=k, leak=False), leak)
     cable = Cable(300.0, diameter=2.0, n=31)
     adaptive = isinstance(stepper, Adaptive)
     simulation = Simulation(
-        model, cable, dt=None if adaptive else 0.025, stepper=stepper, stimuli=[IClamp(cable(0.5), 100.0, 1.0, 1.0)], record=[m.v, na[cyt], k[cyt]]
+        model, cable, dt=None if adaptive else 0.025, stepper=stepper, stimuli=[IClamp(cable(0.5), 1000.0, 1.0, 1.0)], record=[m.v, na[cyt], k[cyt]]
     )
     volume, area = simulation.mesh.volume[:31].copy(), simulation.mesh.area[:31]
     outside = volume * (1.2**2 - 1.0)
@@ -90,7 +90,7 @@ def test_charge_carried_is_amount_moved(stepper):
     moved = F * (inside1 - inside0)
     assert simulation.arrays["na.cyt"].max() > 12.001  # it fired
     assert F * (inside1 - inside0 + outside1 - outside0) == pytest.approx(0.0, abs=1e-12 * F * inside0)
-    injected = 100.0 * 1.0  # pA ms; the electrode's charge carrier is no tracked ion
+    injected = 1000.0 * 1.0  # pA ms; the electrode's charge carrier is no tracked ion
     # relative to the amounts themselves: differences of 1e-3 in amounts of 1e5 amol leave 1e-12 of the amount
     assert charge1 - charge0 - injected == pytest.approx(moved, abs=1e-12 * F * inside0)
 

@@ -123,8 +123,8 @@ def test_text_of_a_report():
     assert "multiscale 1, dt 1: 10.000 ms minimum, 15.000 ms median of 2 runs, 10000.00 ns an update" in text
     assert "neuron / ours: 10.00 (minimum)" in text
     assert "without neuron's unasked work: 5.00 (minimum)" in text
-    assert "difference of c (mM): 0.5, 0.33 of the largest value" in text
-    assert "error of neuron 9 in c (mM): 0.5, 0.25 of the largest value" in text
+    assert "largest difference: 0.5 in c (mM), 0.33 of its largest value" in text
+    assert "neuron 9, dt 1: largest error: 0.5 in c (mM), 0.25 of its largest value" in text
 
 
 def test_text_of_an_absent_peer_keeps_our_figures():

@@ -12,11 +12,12 @@ from __future__ import annotations
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.bench.measure import Measured, measure
 from multiscale.bench.ourselves import our_version
 from multiscale.bench.peers import load_neuron, neuron_cable, neuron_start, neuron_steps, neuron_version
 from multiscale.bench.reference import cable_laplacian, cell_centres, integrate_cable
-from numpy.typing import NDArray
 
 LENGTH, NODES, STEPS, DT = 200.0, 1001, 2_000, 0.1  # um, -, -, ms
 CYT, ER = "cytosolic calcium (mM)", "reticular calcium (mM)"

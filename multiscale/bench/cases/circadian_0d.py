@@ -9,11 +9,12 @@ from __future__ import annotations
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.bench.circadian import INITIAL_NM, NAMES, SBML_IDS, clock_model, clock_sbml, rates
 from multiscale.bench.measure import Measured, measure
 from multiscale.bench.ourselves import our_version
 from multiscale.bench.peers import load_roadrunner, roadrunner_version
-from numpy.typing import NDArray
 
 HOURS, EVERY = 240, 0.5
 TOLERANCES = tuple(10.0**-digits for digits in range(4, 11))

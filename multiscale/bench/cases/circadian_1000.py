@@ -12,6 +12,8 @@ from __future__ import annotations
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.bench.circadian import INITIAL_NM, NAMES, clock_model, rates
 from multiscale.bench.measure import Measured, measure
 from multiscale.bench.ourselves import our_version
@@ -24,7 +26,6 @@ from multiscale.bench.peers import (
     neuron_version,
 )
 from multiscale.bench.reference import cell_centres
-from numpy.typing import NDArray
 
 LENGTH, NODES, STEPS, DT = 1000.0, 1000, 720, 0.01  # um, -, -, hours
 

@@ -5,9 +5,10 @@ are far more accurate than needed; ``diffusion_1_stiff`` is the harder case.
 """
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.bench import diffusion
 from multiscale.bench.measure import Measured
-from numpy.typing import NDArray
 
 LENGTH, STEPS = 1000.0, 20_000
 

@@ -4,9 +4,10 @@ Accuracy: each side against the solution exact in time on the same nodes.
 """
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.bench import diffusion
 from multiscale.bench.measure import Measured
-from numpy.typing import NDArray
 
 LENGTH, COUNT, STEPS = 1000.0, 10, 4_000
 

@@ -5,9 +5,10 @@ Accuracy: each side against the solution exact in time on the same nodes. Nodes 
 """
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.bench import diffusion
 from multiscale.bench.measure import Measured
-from numpy.typing import NDArray
 
 LENGTH, STEPS = 100.0, 20_000
 

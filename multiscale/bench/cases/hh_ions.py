@@ -5,9 +5,10 @@ timed with its table of rates, which is faster, and compared without, which is m
 """
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.bench import axon
 from multiscale.bench.measure import Measured
-from numpy.typing import NDArray
 
 STEPS, PUMP = 2_000, False
 

@@ -6,9 +6,10 @@ equation explicitly (``membrane_flux=True``).
 """
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.bench import axon
 from multiscale.bench.measure import Measured
-from numpy.typing import NDArray
 
 STEPS, PUMP = 1_000, True
 

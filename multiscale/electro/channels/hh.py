@@ -28,7 +28,7 @@ def hh(
     where: Boolean | None = None,
     name: str = "hh",
 ) -> tuple[Process, ...]:
-    """Hodgkin-Huxley channels; gates ``name.m``, ``name.h``, ``name.n`` start at the steady state of the first potential.
+    """Hodgkin-Huxley channels; gates ``name.m``, ``name.h``, ``name.n`` start at their steady state.
 
     Args:
         membrane: a membrane with a potential; its temperature sets the speed of the gates.

@@ -1,4 +1,4 @@
-"""The solvers as one generated file: the plain functions of `hines`, `diffusion`, `cable` and `rodas`, compiled once.
+"""The solvers as one generated file: the plain functions of `hines`, `diffusion` and `cable`, compiled once.
 
 The text is copied from these modules, so that each solver is written once and can be read, tested and run as plain
 Python. The file's name is the hash of its text, and kernels import it under that name: numba's cache, which does not
@@ -9,10 +9,10 @@ import inspect
 import textwrap
 from types import ModuleType
 
-from multiscale.rxd import cable, diffusion, hines, rodas
+from multiscale.rxd import cable, diffusion, hines
 from multiscale.rxd.targets.numba_cpu import header
 
-_MODULES: tuple[ModuleType, ...] = (hines, diffusion, cable, rodas)
+_MODULES: tuple[ModuleType, ...] = (hines, diffusion, cable)
 
 
 def functions() -> dict[str, str]:

@@ -11,6 +11,7 @@ from multiscale.rxd.targets import settings
 from multiscale.rxd.targets.prelude import elementary
 
 PIECE = 24.0  # weight of a loop's body: about one gate
+MOST_CROSSING = 9  # values that may be alive at a cut
 _WEIGHTS = {"_exp(": 12.0, "_log(": 14.0, "_pow(": 26.0, "_exprel": 8.0, "_dexprel": 20.0, " / ": 3.0, " * ": 0.5}
 
 MOST_HALVINGS = 1024  # of a block's step, before the reaction is given up
@@ -52,17 +53,24 @@ class Piece:
 def fission(kernel: Kernel) -> list[Piece]:
     """Cut a long body into loops: a long chain of dependent operations in one loop leaves the processor waiting.
 
-    What a later piece reads goes through the work array. Measured on HH gates: 18 → 11 ns a node on AVX2.
+    What a later piece reads goes through the work array, so cuts are made only where few values cross: between gates,
+    not inside the elimination of coupled species. Measured on AVX2: HH gates 20 → 12 ns a node.
     """
+    last_use: dict[str, int] = {}
+    for k, line in enumerate(kernel.body):
+        last_use.update(dict.fromkeys(_words(line.text), k))
+    last_use.update({value: len(kernel.body) for _, value in kernel.outputs})
     pieces: list[list[Assign]] = [[]]
-    weight = 0.0
-    for line in kernel.body:
+    weight, alive = 0.0, 0
+    for k, line in enumerate(kernel.body):
         cost = sum(w * line.text.count(word) for word, w in _WEIGHTS.items()) + 1.0
-        if pieces[-1] and weight + cost > PIECE:
+        if weight + cost > PIECE and alive <= MOST_CROSSING and pieces[-1]:
             pieces.append([])
             weight = 0.0
         pieces[-1].append(line)
         weight += cost
+        ended = sum(1 for word in set(_words(line.text)) if word[0] == "x" and word[1:].isdigit() and last_use[word] == k)
+        alive += 1 - ended
     made = {line.name: k for k, piece in enumerate(pieces) for line in piece}
     outputs = {value for _, value in kernel.outputs} | {kernel.check}
     reads = [{w for line in piece for w in _words(line.text)} for piece in pieces]

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import sympy
+from numpy.typing import NDArray
+
 from multiscale.rxd.emit import Emitter
 from multiscale.rxd.ir import Assign, Kernel
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
