@@ -35,7 +35,12 @@ from multiscale.voxelize.readers import example_morphology, read_morphology
 
 cyt, er = Region("cyt", fraction=0.83), Region("er", fraction=0.17)
 plasma = Membrane(
-    "plasma", inside=cyt, outside=Bath(ca=2 * mM), capacitance=1 * uF / cm**2, resistivity=150 * ohm * cm, initial=-65 * mV
+    "plasma",
+    inside=cyt,
+    outside=Bath(ca=2 * mM),
+    capacitance=1 * uF / cm**2,
+    resistivity=150 * ohm * cm,
+    initial=-65 * mV,
 )
 ca = Species("ca", (cyt, er), d=60 * um**2 / s, z=2, initial={cyt: 50 * nM, er: 250 * uM})
 ip3 = Species("ip3", cyt, d=280 * um**2 / s, initial=0.05 * uM)
@@ -52,7 +57,12 @@ model = Model(
     Flux("serca", ca[cyt], ca[er], v_serca * ca[cyt] ** 2 / ((0.2 * uM) ** 2 + ca[cyt] ** 2)),
     Flux("pmca", ca[cyt], ca[plasma.outside], v_pmca * ca[cyt] / (ca[cyt] + 1 * uM), membrane=plasma),
     Rate("inactivation", h[cyt], (0.4 * uM / (0.4 * uM + ca[cyt]) - h[cyt]) / (2 * s)),
-    Rate("ip3_synthesis", ip3[cyt], select(time > 300 * ms, production * exp(-(time - 300 * ms) / (400 * ms)), 0 * uM / s), where=apical_trunk),
+    Rate(
+        "ip3_synthesis",
+        ip3[cyt],
+        select(time > 300 * ms, production * exp(-(time - 300 * ms) / (400 * ms)), 0 * uM / s),
+        where=apical_trunk,
+    ),
     Rate("ip3_loss", ip3[cyt], -(ip3[cyt] - 0.05 * uM) / (5 * s)),
     name="CA1 calcium wave",
 )
@@ -64,7 +74,14 @@ def main(out: Path) -> float:
     cell = read_morphology(example_morphology("ca1_n120.swc")).with_segments(MaxLength(5 * um))
     pulses = [IClamp(cell.soma(0.5), 1.0 * nA, start=50 * ms, duration=100 * ms)]
     solution = simulate(
-        model, cell, 2.5 * s, dt=0.1 * ms, every=10 * ms, stimuli=pulses, record=[plasma.v, ca[cyt], ip3[cyt]], progress=True
+        model,
+        cell,
+        2.5 * s,
+        dt=0.1 * ms,
+        every=10 * ms,
+        stimuli=pulses,
+        record=[plasma.v, ca[cyt], ip3[cyt]],
+        progress=True,
     )
     solution.to_netcdf(out / "ca1_wave.nc")
     calcium = solution["ca.cyt"]
@@ -72,7 +89,9 @@ def main(out: Path) -> float:
     plot.kymograph(calcium).savefig(out / "ca1_wave_kymograph.png", dpi=150)
     plot.animate(calcium, out / "ca1_wave.gif")
     reached = calcium.values.max(axis=0) > 5e-3
-    return float(np.sum(calcium["length"].values[reached])) if "length" in calcium.coords else float(reached.sum() * 5.0)
+    return (
+        float(np.sum(calcium["length"].values[reached])) if "length" in calcium.coords else float(reached.sum() * 5.0)
+    )
 
 
 if __name__ == "__main__":

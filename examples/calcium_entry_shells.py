@@ -13,7 +13,14 @@ from multiscale.units import cm, mM, ms, mV, nM, ohm, s, uF, uM, um
 
 shells = Layers("cyt", (1.0, 0.9, 0.8, 0.6, 0.3, 0.0))
 bath = Bath(ca=2 * mM)
-plasma = Membrane("plasma", inside=shells.outer, outside=bath, capacitance=1 * uF / cm**2, resistivity=100 * ohm * cm, initial=-65 * mV)
+plasma = Membrane(
+    "plasma",
+    inside=shells.outer,
+    outside=bath,
+    capacitance=1 * uF / cm**2,
+    resistivity=100 * ohm * cm,
+    initial=-65 * mV,
+)
 on, off = Parameter("on", 0.1 / uM / ms), Parameter("off", 0.02 / ms)
 rest, total = 50 * nM, 100 * uM
 bound = total * rest / (rest + 0.2 * uM)
@@ -37,7 +44,9 @@ def main(out: Path) -> float:
     clamp = VClamp(cable(0.5), ((10 * ms, -65 * mV), (20 * ms, 0 * mV), (70 * ms, -65 * mV)))
     solution = simulate(model, cable, 100 * ms, dt=0.025 * ms, every=0.25 * ms, stimuli=[clamp])
     names = [f"ca.{r.name}" for r in shells.regions]
-    plot.traces(*[solution[name].isel(node=2) for name in names], labels=names).savefig(out / "calcium_entry_shells.png", dpi=150)
+    plot.traces(*[solution[name].isel(node=2) for name in names], labels=names).savefig(
+        out / "calcium_entry_shells.png", dpi=150
+    )
     peaks = [float(np.max(solution[name].values[:, 2])) for name in names]
     return peaks[0] / peaks[-1]
 

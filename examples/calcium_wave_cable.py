@@ -44,7 +44,9 @@ def main(out: Path) -> float:
     """Run, draw, and return the speed in um/s."""
     out.mkdir(parents=True, exist_ok=True)
     cable = Cable(200 * um, diameter=1 * um, dx=1 * um)
-    solution = simulate(wave, cable, 3 * s, dt=1 * ms, stepper=Strang(), every=10 * ms, record=[ca[cyt], h[cyt]], initial=spark)
+    solution = simulate(
+        wave, cable, 3 * s, dt=1 * ms, stepper=Strang(), every=10 * ms, record=[ca[cyt], h[cyt]], initial=spark
+    )
     plot.kymograph(solution["ca.cyt"]).savefig(out / "calcium_wave_cable.png", dpi=150)
     return speed(solution)
 

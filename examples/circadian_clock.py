@@ -18,7 +18,8 @@ start = {
 MP, P0, P1, P2, MT, T0, T1, T2, C, CN = (Species(name, cell, initial=value * nM) for name, value in start.items())
 per_hour, speed = 1 / hour, nM / hour
 vsP, vmP, vdP, vsT, vmT, vdT = (
-    Parameter(n, x * speed) for n, x in (("vsP", 1.1), ("vmP", 1.0), ("vdP", 2.2), ("vsT", 1.0), ("vmT", 0.7), ("vdT", 3.0))
+    Parameter(n, x * speed)
+    for n, x in (("vsP", 1.1), ("vmP", 1.0), ("vdP", 2.2), ("vsT", 1.0), ("vmT", 0.7), ("vdT", 3.0))
 )
 ks, kd = Parameter("ks", 0.9 * per_hour), Parameter("kd", 0.01 * per_hour)
 K, KI, Km = 2 * nM, 1 * nM, 0.2 * nM
@@ -66,7 +67,9 @@ def main(out: Path) -> float:
     """Run ten days, draw the mRNAs and the nuclear complex, and return the period in hours."""
     out.mkdir(parents=True, exist_ok=True)
     solution = simulate(clock, Point(), 240 * hour, stepper=Adaptive(rtol=1e-8), every=0.5 * hour)
-    plot.traces(*[solution[f"{name}.cell"] for name in ("MP", "MT", "CN")]).savefig(out / "circadian_clock.png", dpi=150)
+    plot.traces(*[solution[f"{name}.cell"] for name in ("MP", "MT", "CN")]).savefig(
+        out / "circadian_clock.png", dpi=150
+    )
     mrna = solution["MP.cell"].values
     hours = np.asarray(solution.times) / 3.6e6
     peaks = [k for k in range(1, mrna.size - 1) if mrna[k - 1] < mrna[k] >= mrna[k + 1]]

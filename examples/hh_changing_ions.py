@@ -15,7 +15,9 @@ from multiscale.units import cm, mM, ms, mV, nA, ohm, uF, um
 
 axoplasm = Region("cyt")
 space = Region("space", shell=Shell(1.0, 1.1))  # periaxonal space: a sleeve of a tenth of the radius
-axon = Membrane("axon", inside=axoplasm, outside=space, capacitance=1 * uF / cm**2, resistivity=35.4 * ohm * cm, initial=-65 * mV)
+axon = Membrane(
+    "axon", inside=axoplasm, outside=space, capacitance=1 * uF / cm**2, resistivity=35.4 * ohm * cm, initial=-65 * mV
+)
 na = Species("na", (axoplasm, space), d=1.33 * um**2 / ms, z=1, initial={axoplasm: 50 * mM, space: 437 * mM})
 k = Species("k", (axoplasm, space), d=1.96 * um**2 / ms, z=1, initial={axoplasm: 400 * mM, space: 20.1 * mM})
 model = Model(*hh(axon, na=na, k=k), *nakatpase(axon, na, k), name="axon with changing ions")

@@ -26,7 +26,9 @@ def in_base(value: Any, unit: sympy.Expr, what: str) -> float:
     if has_units(value):
         found, expected = _dimension(value, what), _dimension(unit, what)
         if found is not None and found != expected:
-            raise UnitError(f"{what} is '{value}' of dimension {dimension_text(found)}, expected {dimension_text(expected or ())}; write it in {unit}")
+            raise UnitError(
+                f"{what} is '{value}' of dimension {dimension_text(found)}, expected {dimension_text(expected or ())}; write it in {unit}"
+            )
     number = to_base(value, what) if isinstance(value, sympy.Expr) else float(value)
     if math.isnan(number):
         raise ModelError(f"{what} is nan, expected a number; check how it was computed")

@@ -5,7 +5,7 @@ import time as clock
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import sympy
@@ -38,18 +38,27 @@ from multiscale.symbols import FieldSymbol, Probe
 from multiscale.units import has_units, ms, to_base
 
 Array = NDArray[np.float64]
-Quantity = float | sympy.Expr
-Geometry = Point | Cable | Morphology
-Recordable = FieldSymbol | Probe | Species | State | str
+Quantity: TypeAlias = float | sympy.Expr
+Geometry: TypeAlias = Point | Cable | Morphology
+Recordable: TypeAlias = FieldSymbol | Probe | Species | State | str
 
 DEFAULT_DT = 0.025  # ms, NEURON's, for models with a membrane potential
 DEFAULT_SAMPLES = 500
 
 
 def simulate(
-    model: Model, geometry: Geometry, duration: Quantity, *, dt: Quantity | None = None, stepper: Stepper | Adaptive | None = None,
-    record: Recordable | Iterable[Recordable] | None = None, every: Quantity | None = None, stimuli: Sequence[Stimulus] = (),
-    initial: Mapping[FieldSymbol, Any] | None = None, progress: bool = False, seed: int = 0,
+    model: Model,
+    geometry: Geometry,
+    duration: Quantity,
+    *,
+    dt: Quantity | None = None,
+    stepper: Stepper | Adaptive | None = None,
+    record: Recordable | Iterable[Recordable] | None = None,
+    every: Quantity | None = None,
+    stimuli: Sequence[Stimulus] = (),
+    initial: Mapping[FieldSymbol, Any] | None = None,
+    progress: bool = False,
+    seed: int = 0,
 ) -> Solution:
     """Run `model` on `geometry` for `duration` and return what was recorded.
 
@@ -72,7 +81,16 @@ def simulate(
         SolverError: the run met a value that is not finite, or a negative concentration.
     """  # fmt: skip
     simulation = Simulation(
-        model, geometry, dt=dt, stepper=stepper, record=record, every=every, stimuli=stimuli, initial=initial, progress=progress, seed=seed
+        model,
+        geometry,
+        dt=dt,
+        stepper=stepper,
+        record=record,
+        every=every,
+        stimuli=stimuli,
+        initial=initial,
+        progress=progress,
+        seed=seed,
     )
     return simulation.run(duration)
 
@@ -104,7 +122,9 @@ class Simulation:
         self._selection = _selection(record, eqs, self.mesh)
         self._electrodes = electrodes(stimuli, self.mesh)
         if stimuli and eqs.potential is None:
-            raise ModelError(f"stimulus '{stimuli[0].name}': model '{model.name}' has no membrane potential; give its Membrane a capacitance")
+            raise ModelError(
+                f"stimulus '{stimuli[0].name}': model '{model.name}' has no membrane potential; give its Membrane a capacitance"
+            )
         self._dt, self._stepper = _scheme(dt, stepper, self._system)
         self._phases = {"set_up_s": clock.perf_counter() - begin}
         self._runner = self._make_runner()
@@ -141,7 +161,9 @@ class Simulation:
             ModelError: the run is adaptive and has no dt.
         """
         if self._dt is None:
-            raise ModelError("simulation: step() needs a fixed step, but this run is adaptive; give dt, or use run(duration)")
+            raise ModelError(
+                "simulation: step() needs a fixed step, but this run is adaptive; give dt, or use run(duration)"
+            )
         self._runner.run(self.t + count * self._dt, self._dt, self._recorder, lambda t: None)
 
     def set(self, parameter: Parameter | str, value: Quantity) -> None:
@@ -153,17 +175,28 @@ class Simulation:
         name = parameter.name if isinstance(parameter, Parameter) else parameter
         table = [entry[0] for entry in self._system.equations.parameters]
         if name not in table:
-            raise ModelError(f"parameter '{name}': model '{self.model.name}' has no uniform parameter of this name; it has {', '.join(table) or 'none'}")
+            raise ModelError(
+                f"parameter '{name}': model '{self.model.name}' has no uniform parameter of this name; it has {', '.join(table) or 'none'}"
+            )
         known = parameter.value if isinstance(parameter, Parameter) else 1
-        number = in_base(value, sympy.sympify(known), f"parameter '{name}'") if has_units(known) else to_base(value, f"parameter '{name}'")
+        number = (
+            in_base(value, sympy.sympify(known), f"parameter '{name}'")
+            if has_units(known)
+            else to_base(value, f"parameter '{name}'")
+        )
         if not math.isfinite(number):
             raise ModelError(f"parameter '{name}': got {number}, expected a finite number; check where it comes from")
         self._parameters[table.index(name)] = number
 
     def save(self, path: str | Path) -> None:
         """Write the state to an HDF5 file (temporary file, then renamed)."""
-        parameters = {name: float(self._parameters[i]) for i, (name, _, _) in enumerate(self._system.equations.parameters)}
-        checkpoint.write(Path(path), checkpoint.State(self.model.hash, self.t, self.arrays.names, self.arrays.values.copy(), parameters))
+        parameters = {
+            name: float(self._parameters[i]) for i, (name, _, _) in enumerate(self._system.equations.parameters)
+        }
+        checkpoint.write(
+            Path(path),
+            checkpoint.State(self.model.hash, self.t, self.arrays.names, self.arrays.values.copy(), parameters),
+        )
 
     def restore(self, path: str | Path) -> None:
         """Continue from a saved state of the same model on the same mesh.
@@ -178,7 +211,9 @@ class Simulation:
                 f"fields at {self.arrays.values.shape[1]} nodes; restore it into the model and geometry it was saved from"
             )
         if state.model_hash != self.model.hash:
-            raise ModelError(f"checkpoint '{path}': it was saved from another model (hash {state.model_hash[:12]}, expected {self.model.hash[:12]}); build that model first")
+            raise ModelError(
+                f"checkpoint '{path}': it was saved from another model (hash {state.model_hash[:12]}, expected {self.model.hash[:12]}); build that model first"
+            )
         self.arrays.values[:] = state.values
         self.arrays.t = state.t
         for i, (name, _, _) in enumerate(self._system.equations.parameters):
@@ -222,14 +257,24 @@ class Simulation:
         for key, value in (initial or {}).items():
             symbol = sympy.sympify(key)
             if symbol not in symbols:
-                raise ModelError(f"initial: '{key}' is not a field of model '{self.model.name}'; it has {', '.join(sorted(s.name for s in symbols))}")
+                raise ModelError(
+                    f"initial: '{key}' is not a field of model '{self.model.name}'; it has {', '.join(sorted(s.name for s in symbols))}"
+                )
             changed[symbol] = value
         parameters = {name: value for name, _, value in eqs.parameters}
         return initial_values(self._system, parameters, changed)
 
     def _make_runner(self) -> Runner:
         if isinstance(self._stepper, Adaptive) and self.mesh.n == 1:
-            return PointRunner(self._system, self._stepper, self.arrays, self._parameters, self._electrodes, self._selection, jit_enabled())
+            return PointRunner(
+                self._system,
+                self._stepper,
+                self.arrays,
+                self._parameters,
+                self._electrodes,
+                self._selection,
+                jit_enabled(),
+            )
         scheme = Strang() if isinstance(self._stepper, Adaptive) else self._stepper
         program = build(self._system, scheme, jit_enabled())
         loop = Loop(self._system, scheme, program, self.arrays, self._parameters, self._electrodes, self._selection)
@@ -244,12 +289,16 @@ class Simulation:
             return self._every or length / DEFAULT_SAMPLES
         steps = round(length / self._dt)
         if steps < 1 or abs(steps * self._dt - length) > 1e-6 * self._dt * max(1, steps):
-            raise ModelError(f"simulation: duration {length:g} ms is not a whole number of steps, expected a multiple of dt = {self._dt:g} ms; change one of them")
+            raise ModelError(
+                f"simulation: duration {length:g} ms is not a whole number of steps, expected a multiple of dt = {self._dt:g} ms; change one of them"
+            )
         if self._every is None:
             return self._dt * max(1, steps // DEFAULT_SAMPLES)
         stride = round(self._every / self._dt)
         if stride < 1 or abs(stride * self._dt - self._every) > 1e-6 * self._dt * max(1, stride):
-            raise ModelError(f"simulation: every {self._every:g} ms is not a whole number of steps, expected a multiple of dt = {self._dt:g} ms; change one of them")
+            raise ModelError(
+                f"simulation: every {self._every:g} ms is not a whole number of steps, expected a multiple of dt = {self._dt:g} ms; change one of them"
+            )
         return self._every
 
     def _sample(self) -> None:
@@ -258,13 +307,19 @@ class Simulation:
         self._recorder.add(np.array([self.t]), values, np.zeros((1, len(self._electrodes.names))))
 
 
-def _scheme(dt: Quantity | None, stepper: Stepper | Adaptive | None, system: System) -> tuple[float | None, Stepper | Adaptive]:
+def _scheme(
+    dt: Quantity | None, stepper: Stepper | Adaptive | None, system: System
+) -> tuple[float | None, Stepper | Adaptive]:
     if isinstance(stepper, Adaptive):
         if dt is not None:
-            raise ModelError("simulation: dt and an adaptive stepper were both given, expected one of them; leave dt out")
+            raise ModelError(
+                "simulation: dt and an adaptive stepper were both given, expected one of them; leave dt out"
+            )
         return None, stepper
     if stepper is not None and not isinstance(stepper, Stepper):
-        raise ModelError(f"simulation: stepper is {stepper!r}, expected an object such as Strang(), Lie() or Adaptive(); pass one of these")
+        raise ModelError(
+            f"simulation: stepper is {stepper!r}, expected an object such as Strang(), Lie() or Adaptive(); pass one of these"
+        )
     if dt is None:
         if stepper is None and system.cable is None:
             return None, Adaptive(rtol=1e-6) if system.mesh.n == 1 else Adaptive()
@@ -299,20 +354,27 @@ def _wanted(item: Recordable, eqs: Equations) -> list[_Wanted]:
     if isinstance(item, str):
         found = [f for f in eqs.fields if f.name == item]
         if not found:
-            raise ModelError(f"record: there is no field '{item}'; model '{eqs.model.name}' has {', '.join(f.name for f in eqs.fields)}")
+            raise ModelError(
+                f"record: there is no field '{item}'; model '{eqs.model.name}' has {', '.join(f.name for f in eqs.fields)}"
+            )
         return [_Wanted(item, found[0].row, None)]
     if isinstance(item, Probe):
         field = table.get(item.field)
         if field is None:
-            raise ModelError(f"record: '{item.field}' is not a field of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}")
+            raise ModelError(
+                f"record: '{item.field}' is not a field of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}"
+            )
         return [_Wanted(f"{field.name}@{item.location}", field.row, item.location)]
     if isinstance(item, Species | State):
         found = [f for f in eqs.fields if f.owner == item]
         if not found:
-            raise ModelError(f"record: '{item.name}' is not part of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}")
+            raise ModelError(
+                f"record: '{item.name}' is not part of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}"
+            )
         return [_Wanted(f.name, f.row, None) for f in found]
     field = table.get(item)
     if field is None:
-        raise ModelError(f"record: '{item}' is not a field of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}")
+        raise ModelError(
+            f"record: '{item}' is not a field of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}"
+        )
     return [_Wanted(field.name, field.row, None)]
-

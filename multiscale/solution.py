@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -227,6 +228,7 @@ def _text(key: Any) -> str:
     return str(getattr(symbol, "name", symbol))
 
 
+@cache  # what is installed does not change during a process
 def _versions() -> dict[str, str]:
     """Versions of Python and of the programs that are installed."""
     found = {"python": platform.python_version()}

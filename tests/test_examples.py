@@ -22,11 +22,25 @@ class Headline(NamedTuple):
     why: str
 
 
-# One entry an example, e.g. "ca1_wave": Headline("speed of the wave, um/s", 62.0, 0.02, "dx is 1/20 of the front").
-HEADLINES: dict[str, Headline] = {}
+HEADLINES = {
+    "ca1_wave": Headline(
+        "dendrite that the wave has passed, um", 11796, 5e-3, "halving dt or the node length moves it by less than 4e-4"
+    ),
+    "calcium_entry_shells": Headline(
+        "peak of calcium under the membrane / at the core", 3.22, 2e-2, "halving dt moves it by 1e-2"
+    ),
+    "calcium_wave_cable": Headline(
+        "speed, um/s", 119.08, 2e-3, "scipy's LSODA at rtol 1e-9 on the same nodes; here dt = 1 ms moves it by 6e-4"
+    ),
+    "circadian_clock": Headline(
+        "period, h", 23.4346, 3e-4, "scipy's Radau at rtol 1e-12; here peaks are found in samples half an hour apart"
+    ),
+    "hh_changing_ions": Headline(
+        "rise of potassium around the axon in a spike, uM", 2835.0, 1e-3, "halving dt moves it by 2e-4"
+    ),
+}
 
 
-@pytest.mark.skipif(not EXAMPLES, reason="no examples yet")
 def test_every_example_has_a_headline_and_every_headline_an_example():
     assert {path.stem for path in EXAMPLES} == HEADLINES.keys()
 

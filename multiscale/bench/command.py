@@ -126,8 +126,8 @@ def main(name: str, peer: str | None = None, as_json: bool = False) -> int:
         for bench in benches():
             print(json.dumps(asdict(bench)) if as_json else f"{bench.name}: {bench.title}")
         return 0
-    chosen = benches() if name == "all" else (find(name),)
-    for bench in chosen:
-        report = run(bench, peer)
+    everything = name == "all"
+    for bench in benches() if everything else (find(name),):
+        report = run(bench, "none" if everything and peer and peer not in bench.peers else peer)
         print(json.dumps(as_line(report), allow_nan=False) if as_json else as_text(report), flush=True)
     return 0

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import sympy
@@ -15,7 +16,7 @@ from multiscale.rxd.mesh import TreeMesh
 from multiscale.rxd.run import Electrodes
 from multiscale.units import ms, mV, pA
 
-Quantity = float | sympy.Expr
+Quantity: TypeAlias = float | sympy.Expr
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,9 @@ class IClamp(Stimulus):
         _set(self, "start", ms)
         _set(self, "duration", ms)
         if not float(self.duration) > 0:
-            raise ModelError(f"stimulus '{self.name}': duration is {self.duration} ms, expected more than 0; leave it out for a lasting current")
+            raise ModelError(
+                f"stimulus '{self.name}': duration is {self.duration} ms, expected more than 0; leave it out for a lasting current"
+            )
 
     def pulses(self) -> tuple[Pulse, ...]:
         """One pulse."""
@@ -89,7 +92,9 @@ class SEClamp(Stimulus):
         object.__setattr__(self, "levels", _levels(self.name, self.levels))
         _set(self, "resistance", mV / pA)
         if not float(self.resistance) > 0:
-            raise ModelError(f"stimulus '{self.name}': resistance is {self.resistance}, expected more than 0; use VClamp for an ideal clamp")
+            raise ModelError(
+                f"stimulus '{self.name}': resistance is {self.resistance}, expected more than 0; use VClamp for an ideal clamp"
+            )
 
     def pulses(self) -> tuple[Pulse, ...]:
         """One pulse a level."""
@@ -129,7 +134,9 @@ def electrodes(stimuli: Sequence[Stimulus], mesh: TreeMesh) -> Electrodes:
     names = tuple(s.name for s in ordered)
     for a, b in zip(names[:-1], names[1:], strict=True):
         if a == b:
-            raise ModelError(f"stimulus '{a}': the name is used twice, expected one each; give one of them another `name`")
+            raise ModelError(
+                f"stimulus '{a}': the name is used twice, expected one each; give one of them another `name`"
+            )
     rows = [(k, mesh.locate(s.location), p) for k, s in enumerate(ordered) for p in s.pulses()]
     return Electrodes(
         names,
@@ -152,10 +159,19 @@ def _levels(name: str, levels: Sequence[Sequence[Quantity]]) -> tuple[tuple[floa
     out = []
     for level in levels:
         if len(level) != 2:
-            raise ModelError(f"stimulus '{name}': a level has {len(level)} entries, expected (duration, potential); write for example (10 * ms, -65 * mV)")
-        out.append((in_base(level[0], ms, f"stimulus '{name}': duration"), in_base(level[1], mV, f"stimulus '{name}': potential")))
+            raise ModelError(
+                f"stimulus '{name}': a level has {len(level)} entries, expected (duration, potential); write for example (10 * ms, -65 * mV)"
+            )
+        out.append(
+            (
+                in_base(level[0], ms, f"stimulus '{name}': duration"),
+                in_base(level[1], mV, f"stimulus '{name}': potential"),
+            )
+        )
     if not out or any(not d > 0 for d, _ in out):
-        raise ModelError(f"stimulus '{name}': expected levels of durations above 0 ms, got {tuple(out)}; write for example ((10 * ms, -65 * mV),)")
+        raise ModelError(
+            f"stimulus '{name}': expected levels of durations above 0 ms, got {tuple(out)}; write for example ((10 * ms, -65 * mV),)"
+        )
     return tuple(out)
 
 

@@ -46,7 +46,9 @@ def write(path: Path, state: State) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise FormatError(f"checkpoint '{path}': cannot be written ({error.strerror or 'no access'}); choose a folder that exists and can be written") from error
+        raise FormatError(
+            f"checkpoint '{path}': cannot be written ({error.strerror or 'no access'}); choose a folder that exists and can be written"
+        ) from error
 
 
 def read(path: Path) -> State:
@@ -62,15 +64,23 @@ def read(path: Path) -> State:
     try:
         with h5py.File(path, "r") as f:
             if f.attrs.get("format") != "multiscale state" or int(f.attrs.get("version", 0)) != VERSION:
-                raise FormatError(f"checkpoint '{path}': it is not a saved state of version {VERSION}; save one with Simulation.save")
+                raise FormatError(
+                    f"checkpoint '{path}': it is not a saved state of version {VERSION}; save one with Simulation.save"
+                )
             values = np.array(f["values"], dtype=np.float64)
             if f.attrs["checksum"] != _checksum(values):
-                raise FormatError(f"checkpoint '{path}': its checksum does not fit its values, the file is damaged; use an earlier one")
+                raise FormatError(
+                    f"checkpoint '{path}': its checksum does not fit its values, the file is damaged; use an earlier one"
+                )
             names = tuple(n.decode() for n in f["names"][:])
-            parameters = {n.decode(): float(v) for n, v in zip(f["parameter_names"][:], f["parameter_values"][:], strict=True)}
+            parameters = {
+                n.decode(): float(v) for n, v in zip(f["parameter_names"][:], f["parameter_values"][:], strict=True)
+            }
             return State(str(f.attrs["model_hash"]), float(f.attrs["t"]), names, values, parameters)
     except (OSError, KeyError) as error:
-        raise FormatError(f"checkpoint '{path}': it is not a readable HDF5 state; save one with Simulation.save") from error
+        raise FormatError(
+            f"checkpoint '{path}': it is not a readable HDF5 state; save one with Simulation.save"
+        ) from error
 
 
 def _checksum(values: NDArray[np.float64]) -> str:

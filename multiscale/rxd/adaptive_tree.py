@@ -37,7 +37,9 @@ class AdaptiveTreeRunner(Runner):
             loop.state.t = start + (k + 1) * every
             rows, nodes = loop.record
             entries = loop.scratch[-2].copy()
-            recorder.add(np.array([loop.state.t]), loop.state.values[rows, nodes][None], loop.electrodes.sums(entries[None]))
+            recorder.add(
+                np.array([loop.state.t]), loop.state.values[rows, nodes][None], loop.electrodes.sums(entries[None])
+            )
             progress(loop.state.t)
 
     def _interval(self, start: float, every: float) -> None:
@@ -51,7 +53,12 @@ class AdaptiveTreeRunner(Runner):
             error = self._attempt(start + every * (done / whole), every / 2**self._level)
             if error <= 1.0:
                 done += size
-                if error < 0.1 and self._level > 0 and done % (2 * size) == 0 and every / 2 ** (self._level - 1) <= self.control.max_step:
+                if (
+                    error < 0.1
+                    and self._level > 0
+                    and done % (2 * size) == 0
+                    and every / 2 ** (self._level - 1) <= self.control.max_step
+                ):
                     self._level -= 1
             else:
                 self._level += 1 if error < 8.0 else 2
@@ -81,7 +88,9 @@ class AdaptiveTreeRunner(Runner):
             self._counts["rejected"] += 1
             return 64.0
         scale = np.maximum(self._scale, np.abs(twice[:, :n]).max(axis=1))
-        atol = 1e-3 * self.control.rtol * scale if self.control.atol is None else np.full(scale.shape, self.control.atol)
+        atol = (
+            1e-3 * self.control.rtol * scale if self.control.atol is None else np.full(scale.shape, self.control.atol)
+        )
         allowed = atol[:, None] + self.control.rtol * np.maximum(np.abs(before[:, :n]), np.abs(twice[:, :n]))
         error = float((np.abs(twice[:, :n] - once[:, :n]) / (3.0 * allowed)).max(initial=0.0))
         if error > 1.0:
@@ -105,7 +114,9 @@ class AdaptiveTreeRunner(Runner):
         """Scheme, tolerance and the range of steps."""
         text = f"{self.control.describe()}, Strang with step doubling"
         if self._counts["steps"]:
-            text += f", steps {self._smallest:.3g} to {self._largest:.3g} ms" + diffusion_text(self.loop.system, self._spread(self._smallest))
+            text += f", steps {self._smallest:.3g} to {self._largest:.3g} ms" + diffusion_text(
+                self.loop.system, self._spread(self._smallest)
+            )
         return text
 
     @property

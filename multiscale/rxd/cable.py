@@ -4,7 +4,7 @@ Units: capacitance pF, conductance nS, current pA, potential mV, time ms; a memb
 """
 
 
-def overlap(t, h, start, stop):  # type: ignore[no-untyped-def]
+def overlap(t, h, start, stop):
     """Share of the step [t, t + h] that lies inside [start, stop]: a pulse counts exactly, whatever the step."""
     share = (min(t + h, stop) - max(t, start)) / h
     # edges that agree with the step to round-off count as whole
@@ -15,7 +15,7 @@ def overlap(t, h, start, stop):  # type: ignore[no-untyped-def]
     return share
 
 
-def electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit):  # type: ignore[no-untyped-def]
+def electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit):
     """Current and conductance of the electrodes at their nodes, averaged over the step.
 
     Args:
@@ -34,7 +34,7 @@ def electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit):  # 
         inject[k] = share * clamp_value[k, 0] + admit[k] * (clamp_value[k, 2] - v[clamp_node[k]])
 
 
-def cable_matrix(theta, capacitance, area, conductance, axial, kdiag, clamp_node, admit, diag, off):  # type: ignore[no-untyped-def]
+def cable_matrix(theta, capacitance, area, conductance, axial, kdiag, clamp_node, admit, diag, off):
     """``C + theta (A g + K)`` in symmetric tree form; theta is the step times the scheme's implicitness, ms.
 
     Args:
@@ -55,7 +55,7 @@ def cable_matrix(theta, capacitance, area, conductance, axial, kdiag, clamp_node
         diag[clamp_node[k]] += theta * admit[k]
 
 
-def cable_rates(area, current, clamp_node, inject, out):  # type: ignore[no-untyped-def]
+def cable_rates(area, current, clamp_node, inject, out):
     """Add ``-A I`` and the electrodes to the axial flow in `out`, pA, shape (n,)."""
     for i in range(out.size):
         out[i] -= area[i] * current[i]
@@ -63,7 +63,7 @@ def cable_rates(area, current, clamp_node, inject, out):  # type: ignore[no-unty
         out[clamp_node[k]] += inject[k]
 
 
-def move_ions(Y, moved, source, slope, factor, weight, k_v, previous, k_out, h, count):  # type: ignore[no-untyped-def]
+def move_ions(Y, moved, source, slope, factor, weight, k_v, previous, k_out, h, count):
     """Concentration rates that belong to a voltage stage: exactly the ions whose charge that stage carried.
 
     Args:
@@ -88,7 +88,7 @@ def move_ions(Y, moved, source, slope, factor, weight, k_v, previous, k_out, h, 
             row[i] += h * k[i]
 
 
-def move_ions_once(Y, moved, source, slope, h, k_v, count):  # type: ignore[no-untyped-def]
+def move_ions_once(Y, moved, source, slope, h, k_v, count):
     """Backward Euler: the moved concentrations advance by h times their rate at the new potential; see `move_ions`."""
     for m in range(moved.size):
         row = Y[moved[m]]
@@ -97,7 +97,7 @@ def move_ions_once(Y, moved, source, slope, h, k_v, count):  # type: ignore[no-u
             row[i] += h * (s[i] + h * d[i] * k_v[i])
 
 
-def not_finite(v):  # type: ignore[no-untyped-def]
+def not_finite(v):
     """How many potentials are not numbers or beyond any battery (1e6 mV)."""
     bad = 0
     for i in range(v.size):

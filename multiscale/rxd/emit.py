@@ -30,7 +30,9 @@ _MOST_MULTIPLES = 16
 class Emitter:
     """Collects assignments. Symbols are named by `names`; the same expression gets the same name."""
 
-    def __init__(self, names: Mapping[sympy.Symbol, str], shared: sympy.Symbol | None = None, slopes: Iterable[float] = ()) -> None:
+    def __init__(
+        self, names: Mapping[sympy.Symbol, str], shared: sympy.Symbol | None = None, slopes: Iterable[float] = ()
+    ) -> None:
         """Prepare.
 
         Args:
@@ -98,7 +100,9 @@ class Emitter:
             return self._exprel(expr.args[0])
         call = _CALLS.get(type(expr), "")
         if not call:
-            raise CompileError(f"kernel: function '{type(expr).__name__}' is not available in rates; see functions.py for those that are")
+            raise CompileError(
+                f"kernel: function '{type(expr).__name__}' is not available in rates; see functions.py for those that are"
+            )
         return self.assign(f"{call}({', '.join(self(a) for a in expr.args)})")
 
     def _sum(self, expr: sympy.Add) -> str:

@@ -30,7 +30,8 @@ class Field:
     @property
     def owner(self) -> Species | State | Membrane:
         """The model value that the field belongs to."""
-        return self.symbol.owner
+        owner: Species | State | Membrane = self.symbol.owner
+        return owner
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,11 @@ class _NodeInputs:
     def reduce(self, expression: sympy.Expr) -> sympy.Expr:
         """The expression with its largest position-only parts replaced by node inputs."""
         stripped = strip(sympy.sympify(expression))
-        baths = {s: _BathKey(s.name) for s in stripped.free_symbols if isinstance(s, FieldSymbol) and isinstance(s.place, Bath)}
+        baths = {
+            s: _BathKey(s.name)
+            for s in stripped.free_symbols
+            if isinstance(s, FieldSymbol) and isinstance(s.place, Bath)
+        }
         return self._walk(stripped.xreplace({**baths, **self._positional}))
 
     def _walk(self, expression: sympy.Expr) -> sympy.Expr:
@@ -133,7 +138,11 @@ class _NodeInputs:
         if all(isinstance(s, PositionSymbol | GeometrySymbol) for s in free):
             return self._input(expression)
         if isinstance(expression, sympy.Add | sympy.Mul):
-            fixed = [a for a in expression.args if a.free_symbols and all(isinstance(s, PositionSymbol | GeometrySymbol) for s in a.free_symbols)]
+            fixed = [
+                a
+                for a in expression.args
+                if a.free_symbols and all(isinstance(s, PositionSymbol | GeometrySymbol) for s in a.free_symbols)
+            ]
             if fixed:
                 rest = [self._walk(a) for a in expression.args if a not in fixed]
                 return expression.func(self._input(expression.func(*fixed)), *rest)

@@ -6,7 +6,7 @@ each node is the parent of the next, listed so that a run's own parent stands in
 """
 
 
-def tree_factor(diag, off, parent, run_start, run_stop, dinv, fac):  # type: ignore[no-untyped-def]
+def tree_factor(diag, off, parent, run_start, run_stop, dinv, fac):
     """Factorise the tree matrix; the factors serve any number of right-hand sides.
 
     The root's run is eliminated from both ends towards its middle: two independent chains, so that the processor need
@@ -53,7 +53,7 @@ def tree_factor(diag, off, parent, run_start, run_stop, dinv, fac):  # type: ign
     fac[middle] = 0.0
 
 
-def tree_solve(dinv, fac, parent, run_start, run_stop, rhs):  # type: ignore[no-untyped-def]
+def tree_solve(dinv, fac, parent, run_start, run_stop, rhs):
     """Solve with stored factors, one right-hand side, in place.
 
     Args:
@@ -99,7 +99,7 @@ def tree_solve(dinv, fac, parent, run_start, run_stop, rhs):  # type: ignore[no-
     tree_descend(dinv, fac, parent, run_start, run_stop, rhs)
 
 
-def tree_descend(dinv, fac, parent, run_start, run_stop, rhs):  # type: ignore[no-untyped-def]
+def tree_descend(dinv, fac, parent, run_start, run_stop, rhs):
     """Back substitution of all runs but the root's, from the root to the tips; arguments as in `tree_solve`."""
     for r in range(1, run_start.size):
         start = run_start[r]
@@ -110,7 +110,7 @@ def tree_descend(dinv, fac, parent, run_start, run_stop, rhs):  # type: ignore[n
             rhs[i] = x
 
 
-def tree_factor_solve(diag, off, parent, run_start, run_stop, dinv, fac, rhs):  # type: ignore[no-untyped-def]
+def tree_factor_solve(diag, off, parent, run_start, run_stop, dinv, fac, rhs):
     """Factorise and solve in one pass, for a matrix that changes each step; arguments as in the two parts."""
     for r in range(run_start.size - 1, 0, -1):
         start = run_start[r]

@@ -69,7 +69,9 @@ def react_kernel(name: str, eqs: Equations, terms: Iterable[Term], tolerance: bo
     exact = _exact_gates(rates, symbols)
     outputs: list[tuple[tuple[str, int], str]] = []
     for row, (a, b) in exact.items():
-        drift = emit.assign(f"y{row} + h * ({emit(a)})") if b == 0 else _exponential_step(emit, f"y{row}", emit(a), emit(b))
+        drift = (
+            emit.assign(f"y{row} + h * ({emit(a)})") if b == 0 else _exponential_step(emit, f"y{row}", emit(a), emit(b))
+        )
         outputs.append((("y", row), drift))
     unknown = [row for row in rates if row not in exact]
     check = ""
@@ -119,7 +121,12 @@ def point_kernels(eqs: Equations, terms: Iterable[Term]) -> tuple[Kernel, Kernel
     right = _kernel("point_rates", eqs, emit, outputs, "")
     emit = Emitter(names)
     outputs = []
-    jacobian = {(i, j): _derivative(rates[i], symbols[j]) for i in rates for j in range(n) if symbols[j] in rates[i].free_symbols}
+    jacobian = {
+        (i, j): _derivative(rates[i], symbols[j])
+        for i in rates
+        for j in range(n)
+        if symbols[j] in rates[i].free_symbols
+    }
     for (i, j), element in sorted(jacobian.items()):
         if element != 0:
             outputs.append((("jac", i * n + j), emit(element)))
@@ -141,7 +148,9 @@ def _derivative(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
     return sympy.diff(expression, symbol) if symbol in expression.free_symbols else sympy.S.Zero
 
 
-def _exact_gates(rates: dict[int, sympy.Expr], symbols: dict[int, sympy.Symbol]) -> dict[int, tuple[sympy.Expr, sympy.Expr]]:
+def _exact_gates(
+    rates: dict[int, sympy.Expr], symbols: dict[int, sympy.Symbol]
+) -> dict[int, tuple[sympy.Expr, sympy.Expr]]:
     """Rows that obey dy/dt = a - b y with a and b untouched by the other reacting rows: (a, b) of each."""
     reacting = {symbols[row] for row in rates}
     used = {row: rate.free_symbols & reacting for row, rate in rates.items()}
@@ -170,7 +179,9 @@ def _exponential_step(emit: Emitter, y: str, a: str, b: str) -> str:
     return emit.assign(f"{y} + ({a} - ({b}) * {y}) * {weight}")
 
 
-def _ros2(emit: Emitter, eqs: Equations, rates: dict[int, sympy.Expr], unknown: list[int], tolerance: bool) -> tuple[list[str], str]:
+def _ros2(
+    emit: Emitter, eqs: Equations, rates: dict[int, sympy.Expr], unknown: list[int], tolerance: bool
+) -> tuple[list[str], str]:
     """Two stages of ROS2 for the coupled rows; returns the new values and the name of the check."""
     symbols = {f.row: f.symbol for f in eqs.fields}
     n = len(unknown)
@@ -181,7 +192,9 @@ def _ros2(emit: Emitter, eqs: Equations, rates: dict[int, sympy.Expr], unknown: 
         for j, other in enumerate(unknown):
             element = _derivative(rates[row], symbols[other])
             if element != 0:
-                matrix[i, j] = emit.assign(f"1.0 - {gh} * ({emit(element)})" if i == j else f"-{gh} * ({emit(element)})")
+                matrix[i, j] = emit.assign(
+                    f"1.0 - {gh} * ({emit(element)})" if i == j else f"-{gh} * ({emit(element)})"
+                )
             elif i == j:
                 matrix[i, i] = "1.0"
     factors = sparse_lu.factorise(emit, matrix, n)
@@ -193,14 +206,23 @@ def _ros2(emit: Emitter, eqs: Equations, rates: dict[int, sympy.Expr], unknown: 
     later = {TIME: emit.assign("t + h")} if any(moving) else {}
     emit.rebind({**stage, **later})
     f2 = [emit(rates[row]) for row in unknown]
-    second = [emit.assign(f"{f} - 2.0 * {k}" + (f" - {gh} * ({m})" if m else "")) for f, k, m in zip(f2, k1, moving, strict=True)]
+    second = [
+        emit.assign(f"{f} - 2.0 * {k}" + (f" - {gh} * ({m})" if m else ""))
+        for f, k, m in zip(f2, k1, moving, strict=True)
+    ]
     k2 = sparse_lu.solve(emit, factors, second)
     new = [emit.assign(f"y{row} + h * (1.5 * {a} + 0.5 * {b})") for row, a, b in zip(unknown, k1, k2, strict=True)]
     return new, _check(emit, eqs, unknown, new, list(zip(k1, k2, strict=True)), factors.pivots, tolerance)
 
 
 def _check(
-    emit: Emitter, eqs: Equations, unknown: list[int], new: list[str], stages: list[tuple[str, str]], pivots: tuple[str, ...], tolerance: bool
+    emit: Emitter,
+    eqs: Equations,
+    unknown: list[int],
+    new: list[str],
+    stages: list[tuple[str, str]],
+    pivots: tuple[str, ...],
+    tolerance: bool,
 ) -> str:
     """A value that is >= 0 exactly when the step may be kept: finite, not negative, pivots safe, error small."""
     least = ""

@@ -59,7 +59,14 @@ def _factor(kernel: Kernel, n: int) -> list[str]:
     emit = Emitter({})
     matrix = {ij: emit.assign(f"w - lu[{k}]" if ij[0] == ij[1] else f"-lu[{k}]") for ij, k in places.items()}
     factors = sparse_lu.factorise(emit, matrix, n)
-    lines += ["", "", "@JIT", "def point_factor(t, y, P, Q, E, w, lu, again):", "    if not again:", "        point_jacobian(t, y, P, Q, E, lu)"]
+    lines += [
+        "",
+        "",
+        "@JIT",
+        "def point_factor(t, y, P, Q, E, w, lu, again):",
+        "    if not again:",
+        "        point_jacobian(t, y, P, Q, E, lu)",
+    ]
     lines += [f"    {a.name} = {a.text}" for a in emit.lines]
     for k, name in enumerate(_factor_names(factors)):
         lines.append(f"    lu[{n * n + k}] = {name}")
@@ -100,8 +107,12 @@ def switch_times(eqs: Equations, start: float, stop: float, values: dict[sympy.S
         values: parameters' values, base units.
     """
     found = set()
-    relations = {r for term in eqs.terms for _, rate in term.changes for r in rate.atoms(sympy.core.relational.Relational)}
-    relations |= {r for term in eqs.terms for density, _ in term.currents for r in density.atoms(sympy.core.relational.Relational)}
+    relations = {
+        r for term in eqs.terms for _, rate in term.changes for r in rate.atoms(sympy.core.relational.Relational)
+    }
+    relations |= {
+        r for term in eqs.terms for density, _ in term.currents for r in density.atoms(sympy.core.relational.Relational)
+    }
     for relation in relations:
         gap = (relation.lhs - relation.rhs).xreplace(values)
         if gap.free_symbols != {TIME}:

@@ -24,7 +24,14 @@ class PointRunner(Runner):
     """One node, all parts together, no splitting."""
 
     def __init__(
-        self, system: System, control: Adaptive, state: Arrays, parameters: Array, electrodes: Electrodes, selection: Selection, jit: bool
+        self,
+        system: System,
+        control: Adaptive,
+        state: Arrays,
+        parameters: Array,
+        electrodes: Electrodes,
+        selection: Selection,
+        jit: bool,
     ) -> None:
         self.system, self.control, self.state, self.parameters = system, control, state, parameters
         self.electrodes = electrodes
@@ -61,10 +68,17 @@ class PointRunner(Runner):
             atol = 1e-3 * rtol * self._least
         else:
             atol = np.full(n, self.control.atol)
-        floor = np.array([-10.0 * tol - 1e-12 if f.kind == "concentration" else -math.inf for f, tol in zip(self.system.fields, atol, strict=True)])
+        floor = np.array(
+            [
+                -10.0 * tol - 1e-12 if f.kind == "concentration" else -math.inf
+                for f, tol in zip(self.system.fields, atol, strict=True)
+            ]
+        )
         out = np.zeros((times.size, n))
         electrode = self._electrode(a, b)
-        step = min(self._step or self._first_step(y, electrode, rtol, stop - state.t), self.control.max_step, stop - state.t)
+        step = min(
+            self._step or self._first_step(y, electrode, rtol, stop - state.t), self.control.max_step, stop - state.t
+        )
         status, t, step, written = self._module.rodas(
             y, self.parameters, self.system.inputs, electrode, state.t, stop, np.nextafter(a, math.inf), np.nextafter(b, -math.inf),
             step, self.control.max_step, rtol, atol, floor, times, out, rodas.COEFFICIENTS, self._work, self._counts,
@@ -88,7 +102,9 @@ class PointRunner(Runner):
     def _stops(self, start: float, stop: float) -> list[float]:
         edges = {start, stop}
         edges |= {float(x) for x in self.electrodes.time.ravel() if start < x < stop}
-        values = {symbol: float(self.parameters[i]) for i, (_, symbol, _) in enumerate(self.system.equations.parameters)}
+        values = {
+            symbol: float(self.parameters[i]) for i, (_, symbol, _) in enumerate(self.system.equations.parameters)
+        }
         edges |= set(switch_times(self.system.equations, start, stop, values))
         return sorted(edges)
 
@@ -113,14 +129,18 @@ class PointRunner(Runner):
         if self.system.cable is not None and entries.size:
             v = samples[:, self.system.cable.row]
             on = self._on(a, b)
-            entries = on * (self.electrodes.value[:, 0] + self.electrodes.value[:, 1] * (self.electrodes.value[:, 2] - v[:, None]))
+            entries = on * (
+                self.electrodes.value[:, 0] + self.electrodes.value[:, 1] * (self.electrodes.value[:, 2] - v[:, None])
+            )
         return self.electrodes.sums(entries)
 
     def _sentence(self, status: int, step: float) -> SolverError:
         if status in (rodas.NOT_FINITE, rodas.NEGATIVE):
             return failure(self.system, self.state, step)
         names = ", ".join(f"'{f.name}'" for f in self.system.fields[:4])
-        return SolverError(f"solver: the adaptive step fell to {step:.2g} ms at t = {self.state.t:g} ms; check the rates of {names}, or raise rtol (now {self.control.rtol:g})")
+        return SolverError(
+            f"solver: the adaptive step fell to {step:.2g} ms at t = {self.state.t:g} ms; check the rates of {names}, or raise rtol (now {self.control.rtol:g})"
+        )
 
     def describe(self) -> str:
         """Method and tolerance."""
@@ -138,7 +158,9 @@ def _load(system: System, jit: bool):  # type: ignore[no-untyped-def]
     text = cache.lookup(key)
     if text is None:
         if cache.expect_warm():
-            raise CompileError("kernel: MULTISCALE_EXPECT_WARM=1 is set, but this model was not in the cache; run it once without the variable")
+            raise CompileError(
+                "kernel: MULTISCALE_EXPECT_WARM=1 is set, but this model was not in the cache; run it once without the variable"
+            )
         text = point_source(system.equations, terms, jit)
         cache.store(key, text)
     return cache.load(text)

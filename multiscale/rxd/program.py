@@ -19,7 +19,7 @@ from multiscale.rxd.targets.library import functions, library_source
 TREE = "parent, run_start, run_stop, odd, near_start, near, near_edge, n_real"
 SPREAD = "d_rows, d_method, d_stages, d_mass, d_minv, d_cond, d_run, d_inv, d_fac, d_inv_safe, d_fac_safe"
 VOLTAGE = "capacitance, area, axial, axial_run, kdiag, moved, clamp_node, clamp_time, clamp_value"
-SCRATCH = "W, work, cur, cond, cond_2, source, slope, slope_2, k1, k2, c1, c2, diag, off, v_inv, v_fac, rate, flux, inject, admit"
+SCRATCH = "W, work, cur, cond, cond_2, source, slope, slope_2, k1, k2, c1, c2, diag, off, v_inv, v_fac, rate, inject, admit"
 RECORD = "rec_row, rec_node, out, out_inject"
 
 
@@ -49,7 +49,9 @@ def build(system: System, stepper: Stepper, jit: bool) -> Program:
     text = cache.lookup(key)
     if text is None:
         if cache.expect_warm():
-            raise CompileError("kernel: MULTISCALE_EXPECT_WARM=1 is set, but this model was not in the cache; run it once without the variable")
+            raise CompileError(
+                "kernel: MULTISCALE_EXPECT_WARM=1 is set, but this model was not in the cache; run it once without the variable"
+            )
         text = _source(system, stepper, block, jit)
         cache.store(key, text)
     cache.load(_library(jit))
@@ -106,11 +108,18 @@ def _source(system: System, stepper: Stepper, block: int, jit: bool) -> str:
     names = ", ".join(sorted(functions()))
     head = numba_cpu.header(jit)
     first, rest = head.split("\n", 1)
-    return "\n".join([first, f"# work {work}", f"# react {bool(react)}", rest, f"from {library} import {names}", *bodies, loop])
+    return "\n".join(
+        [first, f"# work {work}", f"# react {bool(react)}", rest, f"from {library} import {names}", *bodies, loop]
+    )
 
 
 def _advance(
-    parts: tuple[Part, ...], stepper: Stepper, react: list[tuple[Kernel, int]], membrane: list[tuple[Kernel, int]], nodes: str, system: System
+    parts: tuple[Part, ...],
+    stepper: Stepper,
+    react: list[tuple[Kernel, int]],
+    membrane: list[tuple[Kernel, int]],
+    nodes: str,
+    system: System,
 ) -> str:
     row = system.cable.row if system.cable else 0
     lines = [
@@ -165,7 +174,7 @@ def _membrane_lines(stepper: Stepper, membrane: list[tuple[Kernel, int]]) -> lis
         *currents("t" if two_stages else "t + 0.5 * h", "cond", "slope"),
         "electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit)",
         f"cable_matrix({theta}, capacitance, area, cond, axial, kdiag, clamp_node, admit, diag, off)",
-        "net_flux(v, axial, axial_run, odd, parent, flux, k1)",
+        "net_flux(v, axial, axial_run, odd, parent, k1)",
         "cable_rates(area, cur, clamp_node, inject, k1)",
         "tree_factor_solve(diag, off, parent, run_start, run_stop, v_inv, v_fac, k1)",
         "for i in range(v.size):",
@@ -178,7 +187,7 @@ def _membrane_lines(stepper: Stepper, membrane: list[tuple[Kernel, int]]) -> lis
             f"move_ions(Y, moved, source, slope, {theta}, 0.0, k1, c1, c1, h, n_real)",
             *currents("t + h", "cond_2", "slope_2"),
             "electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit)",
-            "net_flux(v, axial, axial_run, odd, parent, flux, rate)",
+            "net_flux(v, axial, axial_run, odd, parent, rate)",
             "cable_rates(area, cur, clamp_node, inject, rate)",
             "for i in range(v.size):",
             "    k2[i] = rate[i] - 2.0 * capacitance[i] * k1[i]",

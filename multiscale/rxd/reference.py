@@ -38,7 +38,9 @@ def operator(mesh: TreeMesh, conductance: Array) -> sparse.csr_matrix:
     return sparse.csr_matrix(full[:n, :n] - full[:n, n:] @ inverse @ full[n:, :n])
 
 
-def right_hand_side(system: System, parameters: Array, inject: Callable[[float], Array] | None = None) -> Callable[[float, Array], Array]:
+def right_hand_side(
+    system: System, parameters: Array, inject: Callable[[float], Array] | None = None
+) -> Callable[[float, Array], Array]:
     """``f(t, y)`` for the state y of the real nodes, flattened from shape (fields, n).
 
     Args:
@@ -49,7 +51,10 @@ def right_hand_side(system: System, parameters: Array, inject: Callable[[float],
     eqs, mesh = system.equations, system.mesh
     n, count = mesh.n, len(system.fields)
     kernels = [(point_kernels(eqs, group.terms)[0], group.nodes) for group in system.groups]
-    spread = [(int(r), operator(mesh, g), m[:n]) for r, g, m in zip(system.diffusion.rows, system.diffusion.conductance, system.diffusion.mass, strict=True)]
+    spread = [
+        (int(r), operator(mesh, g), m[:n])
+        for r, g, m in zip(system.diffusion.rows, system.diffusion.conductance, system.diffusion.mass, strict=True)
+    ]
     cable = system.cable
     axial = operator(mesh, cable.axial) if cable is not None else None
 

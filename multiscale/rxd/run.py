@@ -75,9 +75,22 @@ class Loop:
     """The compiled loop of one system and scheme with its arrays; knows nothing about duration or control."""
 
     def __init__(
-        self, system: System, stepper: Stepper, program: Program, state: Arrays, parameters: Array, electrodes: Electrodes, selection: Selection
+        self,
+        system: System,
+        stepper: Stepper,
+        program: Program,
+        state: Arrays,
+        parameters: Array,
+        electrodes: Electrodes,
+        selection: Selection,
     ) -> None:
-        self.system, self.stepper, self.program, self.state, self.parameters = system, stepper, program, state, parameters
+        self.system, self.stepper, self.program, self.state, self.parameters = (
+            system,
+            stepper,
+            program,
+            state,
+            parameters,
+        )
         self.electrodes = electrodes
         self.tree: TreeArrays = tree_arrays(system.mesh)
         self.voltage = voltage_arrays(system, electrodes.as_tuple())
@@ -92,7 +105,9 @@ class Loop:
         factor = getattr(self.program.module, "tree_factor", None)
         return spread_arrays(self.system, self.stepper, self.tree, h, self.program.react, factor)
 
-    def advance(self, spread: SpreadArrays, t_zero: float, h: float, first: int, steps: int, every: int) -> tuple[int, int, Array, Array]:
+    def advance(
+        self, spread: SpreadArrays, t_zero: float, h: float, first: int, steps: int, every: int
+    ) -> tuple[int, int, Array, Array]:
         """`steps` steps of h from step number `first` after `t_zero`; samples after every `every` of them.
 
         Returns:
@@ -132,7 +147,9 @@ class FixedRunner(Runner):
             begin = time.perf_counter()
             status, done, out, inject = self.loop.advance(self._spread, self._t_zero, h, self._done, steps, stride)
             elapsed = time.perf_counter() - begin
-            times = self._t_zero + (self._done + stride * (1 + np.arange(out.shape[0]))) * h
+            times = np.asarray(
+                self._t_zero + (self._done + stride * (1 + np.arange(out.shape[0]))) * h, dtype=np.float64
+            )
             recorder.add(times, out, self.loop.electrodes.sums(inject))
             self._done += done
             state.t = self._t_zero + self._done * h
@@ -191,15 +208,21 @@ def failure(system: System, state: Arrays, h: float) -> SolverError:
     for f in system.fields:
         bad = np.flatnonzero(~np.isfinite(values[f.row]))
         if bad.size:
-            return SolverError(f"solver: '{f.name}' became {values[f.row, bad[0]]} at {_node(system, int(bad[0]))}, {where}; reduce dt (now {h:g} ms) or check the rates of '{f.name}'")
+            return SolverError(
+                f"solver: '{f.name}' became {values[f.row, bad[0]]} at {_node(system, int(bad[0]))}, {where}; reduce dt (now {h:g} ms) or check the rates of '{f.name}'"
+            )
     for f in system.fields:
         if f.kind == "concentration" and values[f.row].min() < -1e-12:
             node = int(values[f.row].argmin())
-            return SolverError(f"solver: '{f.name}' became negative ({values[f.row, node]:.2g} mM) at {_node(system, node)}, {where}; reduce dt (now {h:g} ms)")
+            return SolverError(
+                f"solver: '{f.name}' became negative ({values[f.row, node]:.2g} mM) at {_node(system, node)}, {where}; reduce dt (now {h:g} ms)"
+            )
     for f in system.fields:
         if f.kind == "potential" and np.abs(values[f.row]).max() >= 1e6:
             node = int(np.abs(values[f.row]).argmax())
-            return SolverError(f"solver: '{f.name}' became {values[f.row, node]:.3g} mV at {_node(system, node)}, {where}; reduce dt (now {h:g} ms) or check the currents")
+            return SolverError(
+                f"solver: '{f.name}' became {values[f.row, node]:.3g} mV at {_node(system, node)}, {where}; reduce dt (now {h:g} ms) or check the currents"
+            )
     return SolverError(f"solver: the chemistry did not converge, {where}; reduce dt (now {h:g} ms)")
 
 
@@ -208,4 +231,3 @@ def _node(system: System, node: int) -> str:
     if mesh.n == 1:
         return "node 0"
     return f"node {node} ({mesh.section_names[int(mesh.section[node])]}({float(mesh.position[node]):.3g}))"
-

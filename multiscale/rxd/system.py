@@ -92,7 +92,9 @@ def discretize(eqs: Equations, mesh: TreeMesh) -> System:
     masks = _Masks(mesh)
     present = np.array([masks.place(_place(f)) for f in eqs.fields], dtype=bool).reshape(len(eqs.fields), n)
     if eqs.fields and not present.any():
-        raise GeometryError(f"model '{eqs.model.name}': none of its fields exists at any of the {n} nodes; check the `where` of its regions")
+        raise GeometryError(
+            f"model '{eqs.model.name}': none of its fields exists at any of the {n} nodes; check the `where` of its regions"
+        )
     known = len(eqs.inputs)
     eqs, groups, extra = _groups(eqs, masks, n)
     inputs = np.zeros((max(1, len(eqs.inputs)), mesh.n_total))
@@ -119,14 +121,20 @@ def initial_values(system: System, parameters: Mapping[str, float], changed: Map
         ready = [f for f, e in waiting.items() if not (e.free_symbols & fields)]
         if not ready:
             names = ", ".join(f"'{f.name}'" for f in waiting)
-            raise ModelError(f"model '{eqs.model.name}': the initial values of {names} need each other; give one of them as a number")
+            raise ModelError(
+                f"model '{eqs.model.name}': the initial values of {names} need each other; give one of them as a number"
+            )
         for f in ready:
             value = _evaluate(waiting.pop(f), mesh, known)
             if not np.all(np.isfinite(value[system.present[f.row]])):
                 bad = int(np.flatnonzero(~np.isfinite(value) & system.present[f.row])[0])
-                raise ModelError(f"field '{f.name}': its initial value is {value[bad]} at node {bad}, expected a finite number; check `initial`")
+                raise ModelError(
+                    f"field '{f.name}': its initial value is {value[bad]} at node {bad}, expected a finite number; check `initial`"
+                )
             if f.kind == "concentration" and np.any(value[system.present[f.row]] < 0):
-                raise ModelError(f"field '{f.name}': its initial value is negative ({value[system.present[f.row]].min():g} mM), expected a concentration of 0 or more")
+                raise ModelError(
+                    f"field '{f.name}': its initial value is negative ({value[system.present[f.row]].min():g} mM), expected a concentration of 0 or more"
+                )
             values[f.row, : mesh.n] = np.where(system.present[f.row], value, 0.0)
             known[f.symbol] = values[f.row, : mesh.n]
     return values
@@ -268,7 +276,7 @@ def _area_per_volume(membrane: Membrane, mesh: TreeMesh) -> Array:
 
 def _evaluate(expression: sympy.Expr, mesh: TreeMesh, known: Mapping[sympy.Symbol, object]) -> Array:
     """Value at every node, shape (n,)."""
-    values = {}
+    values: dict[sympy.Symbol, object] = {}
     for symbol in expression.free_symbols:
         if isinstance(symbol, TimeSymbol):
             values[symbol] = 0.0
@@ -285,10 +293,14 @@ def _diffusion(eqs: Equations, mesh: TreeMesh, present: NDArray[np.bool_]) -> Di
             continue
         d = f.owner.d_in(f.symbol.place)
         if isinstance(d, tuple):
-            raise GeometryError(f"species '{f.owner.name}': d has {len(d)} components, expected one number on a 1-D tree; give a scalar d")
+            raise GeometryError(
+                f"species '{f.owner.name}': d has {len(d)} components, expected one number on a 1-D tree; give a scalar d"
+            )
         mobility = _evaluate(strip(sympy.sympify(d)), mesh, {s: v for _, s, v in eqs.parameters})
         if not np.all(np.isfinite(mobility)) or np.any(mobility < 0):
-            raise ModelError(f"species '{f.owner.name}': d is {mobility.min():g} um^2/ms at some node, expected a finite number of 0 or more")
+            raise ModelError(
+                f"species '{f.owner.name}': d is {mobility.min():g} um^2/ms at some node, expected a finite number of 0 or more"
+            )
         if not np.any(mobility > 0):
             continue
         fraction = places.evaluate(strip(sympy.sympify(f.symbol.place.volume_fraction)), mesh)
@@ -303,7 +315,10 @@ def _diffusion(eqs: Equations, mesh: TreeMesh, present: NDArray[np.bool_]) -> Di
             bound.append(np.max(np.where(m > 0, 2.0 * diagonal(mesh, g) / m, 0.0)))
     shape = (len(rows), mesh.n_total)
     return Diffusion(
-        np.array(rows, dtype=np.int64), np.array(mass).reshape(shape), np.array(conductance).reshape(shape), np.array(bound, dtype=np.float64)
+        np.array(rows, dtype=np.int64),
+        np.array(mass).reshape(shape),
+        np.array(conductance).reshape(shape),
+        np.array(bound, dtype=np.float64),
     )
 
 
@@ -341,8 +356,12 @@ def _cable(eqs: Equations, mesh: TreeMesh, masks: _Masks) -> CableArrays | None:
     assert isinstance(membrane, Membrane)
     covered = masks.place(membrane)
     area, capacitance = np.zeros(mesh.n_total), np.zeros(mesh.n_total)
-    area[: mesh.n] = np.where(covered, mesh.area[: mesh.n] * places.evaluate(strip(sympy.sympify(membrane.area)), mesh), 0.0)
+    area[: mesh.n] = np.where(
+        covered, mesh.area[: mesh.n] * places.evaluate(strip(sympy.sympify(membrane.area)), mesh), 0.0
+    )
     capacitance[: mesh.n] = area[: mesh.n] * places.evaluate(strip(sympy.sympify(membrane.capacitance)), mesh)
     resistivity = places.evaluate(strip(sympy.sympify(membrane.resistivity)), mesh)
     moved = sorted({row for term in eqs.terms for _, moves in term.currents for row, _ in moves})
-    return CableArrays(potential.row, capacitance, area, edge_conductance(mesh, 1.0 / resistivity), np.array(moved, dtype=np.int64))
+    return CableArrays(
+        potential.row, capacitance, area, edge_conductance(mesh, 1.0 / resistivity), np.array(moved, dtype=np.int64)
+    )

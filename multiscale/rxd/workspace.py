@@ -4,11 +4,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.rxd.hines import tree_factor
 from multiscale.rxd.mesh import TreeMesh
 from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.system import System, diagonal
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -32,7 +33,16 @@ class TreeArrays:
 
     def as_tuple(self) -> tuple[object, ...]:
         """In the order of the generated loop's arguments."""
-        return (self.parent, self.run_start, self.run_stop, self.odd, self.near_start, self.near, self.near_edge, self.n_real)
+        return (
+            self.parent,
+            self.run_start,
+            self.run_stop,
+            self.odd,
+            self.near_start,
+            self.near,
+            self.near_edge,
+            self.n_real,
+        )
 
 
 def tree_arrays(mesh: TreeMesh) -> TreeArrays:
@@ -49,7 +59,16 @@ def tree_arrays(mesh: TreeMesh) -> TreeArrays:
     flat = [pair for x in lists for pair in x]
     near = np.array([a for a, _ in flat], dtype=np.int64)
     near_edge = np.array([b for _, b in flat], dtype=np.int64)
-    return TreeArrays(parent, np.ascontiguousarray(mesh.run_start), np.ascontiguousarray(mesh.run_stop), odd, near_start, near, near_edge, mesh.n)
+    return TreeArrays(
+        parent,
+        np.ascontiguousarray(mesh.run_start),
+        np.ascontiguousarray(mesh.run_stop),
+        odd,
+        near_start,
+        near,
+        near_edge,
+        mesh.n,
+    )
 
 
 def along_run(mesh: TreeMesh, conductance: Array) -> Array:
@@ -83,7 +102,9 @@ class SpreadArrays:
         )  # fmt: skip
 
 
-def spread_arrays(system: System, stepper: Stepper, tree: TreeArrays, h: float, reacts: bool, factor: object = None) -> SpreadArrays:
+def spread_arrays(
+    system: System, stepper: Stepper, tree: TreeArrays, h: float, reacts: bool, factor: object = None
+) -> SpreadArrays:
     """Choose each species' diffusion method by its stiffness times the step, and factorise what is implicit.
 
     Args:
@@ -105,7 +126,16 @@ def spread_arrays(system: System, stepper: Stepper, tree: TreeArrays, h: float, 
     solve = factor if factor is not None else tree_factor
     for k in range(d.rows.size):
         if implicit[k]:
-            _factorise(system.mesh, d.mass[k], d.conductance[k], stepper.implicitness * part, tree, main[0][k], main[1][k], solve)
+            _factorise(
+                system.mesh,
+                d.mass[k],
+                d.conductance[k],
+                stepper.implicitness * part,
+                tree,
+                main[0][k],
+                main[1][k],
+                solve,
+            )
         _factorise(system.mesh, d.mass[k], d.conductance[k], 0.5 * part, tree, safe[0][k], safe[1][k], solve)
     return SpreadArrays(
         d.rows, implicit.astype(np.int64), stages, np.ascontiguousarray(d.mass), minv, np.ascontiguousarray(d.conductance),
@@ -118,7 +148,16 @@ def rkl2_stages(z: float) -> int:
     return max(2, math.ceil((-1.0 + math.sqrt(9.0 + 8.0 * z * 1.02)) / 2.0))
 
 
-def _factorise(mesh: TreeMesh, mass: Array, conductance: Array, theta: float, tree: TreeArrays, dinv: Array, fac: Array, factor: object) -> None:
+def _factorise(
+    mesh: TreeMesh,
+    mass: Array,
+    conductance: Array,
+    theta: float,
+    tree: TreeArrays,
+    dinv: Array,
+    fac: Array,
+    factor: object,
+) -> None:
     diag = mass + theta * diagonal(mesh, conductance)
     diag[diag == 0.0] = 1.0  # nodes where the species does not exist stand alone
     factor(diag, theta * conductance, tree.parent, tree.run_start, tree.run_stop, dinv, fac)  # type: ignore[operator]
@@ -131,7 +170,15 @@ def voltage_arrays(system: System, electrodes: tuple[Index, Array, Array]) -> tu
         one, none = np.zeros(1), np.zeros(0, dtype=np.int64)
         return (one, one, one, one, one, none, *electrodes)
     run = along_run(mesh, cable.axial)
-    return (cable.capacitance, cable.area, np.ascontiguousarray(cable.axial), run, diagonal(mesh, cable.axial), cable.moved, *electrodes)
+    return (
+        cable.capacitance,
+        cable.area,
+        np.ascontiguousarray(cable.axial),
+        run,
+        diagonal(mesh, cable.axial),
+        cable.moved,
+        *electrodes,
+    )
 
 
 def scratch(system: System, work: int, electrodes: int) -> tuple[Array, ...]:
@@ -140,8 +187,13 @@ def scratch(system: System, work: int, electrodes: int) -> tuple[Array, ...]:
     moved = system.cable.moved.size if system.cable else 0
     line = [np.zeros(n) for _ in range(3)]
     moves = [np.zeros((max(1, moved), n)) for _ in range(3)]
-    rest = [np.zeros(n), np.zeros(n), np.zeros((max(1, moved), n)), np.zeros((max(1, moved), n)), *[np.zeros(n) for _ in range(4)]]
+    rest = [
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros((max(1, moved), n)),
+        np.zeros((max(1, moved), n)),
+        *[np.zeros(n) for _ in range(4)],
+    ]
     return (
-        np.zeros(max(1, work)), np.zeros((7, n + 1)), *line, *moves, *rest, np.zeros(n), np.zeros(n + 1), np.zeros(electrodes),
-        np.zeros(electrodes),
+        np.zeros(max(1, work)), np.zeros((5, n)), *line, *moves, *rest, np.zeros(n), np.zeros(electrodes), np.zeros(electrodes),
     )  # fmt: skip

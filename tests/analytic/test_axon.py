@@ -35,7 +35,9 @@ def reference(dt):
 
 def middle(stepper, dt):
     duration = 20 * ms
-    return simulate(model, cable, duration, dt=dt, stepper=stepper, every=0.025, record=axon.v, stimuli=[pulse])["v"].values[:, 50]
+    return simulate(model, cable, duration, dt=dt, stepper=stepper, every=0.025, record=axon.v, stimuli=[pulse])[
+        "v"
+    ].values[:, 50]
 
 
 def crossings(v):
@@ -114,7 +116,17 @@ def test_series_resistance_leaves_an_error_of_its_current():
 def test_point_cell_equals_a_cable_of_one_segment():
     c = Cable(20 * um, diameter=20 * um, n=1)
     point = Point(np.pi * 10**2 * 20 * um**3, area=np.pi * 20 * 20 * um**2)
-    a = simulate(model, c, 10 * ms, dt=0.025 / 32, every=0.1, stimuli=[IClamp(c(0.5), 0.2 * nA, 1 * ms, 1 * ms)], record=axon.v)
-    b = simulate(model, point, 10 * ms, stepper=Adaptive(1e-9), every=0.1, stimuli=[IClamp(point(0.5), 0.2 * nA, 1 * ms, 1 * ms)], record=axon.v)
+    a = simulate(
+        model, c, 10 * ms, dt=0.025 / 32, every=0.1, stimuli=[IClamp(c(0.5), 0.2 * nA, 1 * ms, 1 * ms)], record=axon.v
+    )
+    b = simulate(
+        model,
+        point,
+        10 * ms,
+        stepper=Adaptive(1e-9),
+        every=0.1,
+        stimuli=[IClamp(point(0.5), 0.2 * nA, 1 * ms, 1 * ms)],
+        record=axon.v,
+    )
     # splitting error of second order at dt = 0.78 us against Rodas5P
     np.testing.assert_allclose(a["v"].values.reshape(-1), b["v"].values.reshape(-1), atol=5e-3)

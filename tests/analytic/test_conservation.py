@@ -63,7 +63,9 @@ def test_charge_carried_is_amount_moved(stepper):
     """zF times the ions moved equals the charge on the membrane, less what the electrode brought, at every moment."""
     cyt = Region("cyt")
     space = Region("space", shell=Shell(1.0, 1.2))
-    m = Membrane("m", inside=cyt, outside=space, capacitance=1 * uF / cm**2, resistivity=100 * ohm * cm, initial=-65 * mV)
+    m = Membrane(
+        "m", inside=cyt, outside=space, capacitance=1 * uF / cm**2, resistivity=100 * ohm * cm, initial=-65 * mV
+    )
     na = Species("na", (cyt, space), d=1.3 * um**2 / ms, z=1, initial={cyt: 12 * mM, space: 145 * mM})
     k = Species("k", (cyt, space), d=1.9 * um**2 / ms, z=1, initial={cyt: 140 * mM, space: 4 * mM})
     leak = Current("leak", k, m, 3e-4 * S / cm**2 * (m.v - k.nernst(m)))
@@ -71,7 +73,12 @@ def test_charge_carried_is_amount_moved(stepper):
     cable = Cable(300.0, diameter=2.0, n=31)
     adaptive = isinstance(stepper, Adaptive)
     simulation = Simulation(
-        model, cable, dt=None if adaptive else 0.025, stepper=stepper, stimuli=[IClamp(cable(0.5), 1000.0, 1.0, 1.0)], record=[m.v, na[cyt], k[cyt]]
+        model,
+        cable,
+        dt=None if adaptive else 0.025,
+        stepper=stepper,
+        stimuli=[IClamp(cable(0.5), 1000.0, 1.0, 1.0)],
+        record=[m.v, na[cyt], k[cyt]],
     )
     volume, area = simulation.mesh.volume[:31].copy(), simulation.mesh.area[:31]
     outside = volume * (1.2**2 - 1.0)

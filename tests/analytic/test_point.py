@@ -42,7 +42,10 @@ def reference():
 
 def worst(solution, reference):
     """Largest error of any species over its largest value."""
-    return max(np.abs(solution[f"{n}.cell"].values.reshape(-1) * 1e6 - reference[:, i + 1]).max() / reference[:, i + 1].max() for i, n in enumerate(NAMES))
+    return max(
+        np.abs(solution[f"{n}.cell"].values.reshape(-1) * 1e6 - reference[:, i + 1]).max() / reference[:, i + 1].max()
+        for i, n in enumerate(NAMES)
+    )
 
 
 def test_clock_for_ten_days(clock, reference):
@@ -52,7 +55,10 @@ def test_clock_for_ten_days(clock, reference):
 
 
 def test_error_follows_the_tolerance(clock, reference):
-    errors = [worst(simulate(clock, Point(), 240 * hour, stepper=Adaptive(r), every=0.5 * hour), reference) for r in (1e-4, 1e-6, 1e-8)]
+    errors = [
+        worst(simulate(clock, Point(), 240 * hour, stepper=Adaptive(r), every=0.5 * hour), reference)
+        for r in (1e-4, 1e-6, 1e-8)
+    ]
     assert errors[0] > 10 * errors[1] > 100 * errors[2]
 
 
@@ -65,7 +71,10 @@ def test_clock_in_a_cable_with_fixed_steps(clock, reference):
 
 
 def test_repeats_bit_for_bit(clock):
-    runs = [simulate(clock, Point(), 48 * hour, stepper=Adaptive(1e-6), every=hour)["CN.cell"].values.tobytes() for _ in range(2)]
+    runs = [
+        simulate(clock, Point(), 48 * hour, stepper=Adaptive(1e-6), every=hour)["CN.cell"].values.tobytes()
+        for _ in range(2)
+    ]
     assert runs[0] == runs[1]
 
 

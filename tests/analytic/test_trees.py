@@ -84,6 +84,10 @@ def test_order_in_dt_with_reactions_on_a_tree(stepper, order):
     simulation, before = run(1.0)
     n = simulation.mesh.n
     f = right_hand_side(simulation._system, simulation._parameters)
-    exact = solve_ivp(f, (0, 16), before.values[:, :n].reshape(-1), method="Radau", rtol=1e-11, atol=1e-13).y[:, -1].reshape(3, n)
+    exact = (
+        solve_ivp(f, (0, 16), before.values[:, :n].reshape(-1), method="Radau", rtol=1e-11, atol=1e-13)
+        .y[:, -1]
+        .reshape(3, n)
+    )
     errors = [np.abs(run(dt)[0].arrays.values[:, :n] - exact).max() for dt in (1.0, 0.5, 0.25)]
     np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / errors[1:]), order, atol=0.15)

@@ -34,11 +34,16 @@ state = initial_values(system, {name: value for name, _, value in eqs.parameters
 state *= 1 + 0.1 * np.random.default_rng(1).random(state.shape)
 group = system.groups[0]
 moved = (eqs.row(na[cyt]),)
-react, membrane = react_kernel("react_0", eqs, group.terms, False), membrane_kernel("membrane_0", eqs, group.terms, moved)
+react, membrane = (
+    react_kernel("react_0", eqs, group.terms, False),
+    membrane_kernel("membrane_0", eqs, group.terms, moved),
+)
 assert react is not None and membrane is not None
 n = state.shape[1]
 
-cpu = cache.load(numba_cpu.header(True) + numba_cpu.react_source(react, 64, True) + numba_cpu.membrane_source(membrane, 64, True))
+cpu = cache.load(
+    numba_cpu.header(True) + numba_cpu.react_source(react, 64, True) + numba_cpu.membrane_source(membrane, 64, True)
+)
 gpu = cache.load(numba_cuda.header() + numba_cuda.react_source(react) + numba_cuda.membrane_source(membrane))
 work = np.zeros(max(numba_cpu.work_size(k, 64) for k in (react, membrane)))
 results = []

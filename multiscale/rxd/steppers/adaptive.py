@@ -28,9 +28,13 @@ class Adaptive:
     def __post_init__(self) -> None:
         for name, value in (("rtol", self.rtol), ("atol", self.atol), ("max_step", self.max_step)):
             if value is not None and not value > 0:
-                raise ModelError(f"stepper Adaptive: {name} is {value}, expected a number above 0; give for example rtol=1e-6")
+                raise ModelError(
+                    f"stepper Adaptive: {name} is {value}, expected a number above 0; give for example rtol=1e-6"
+                )
         if self.rtol >= 0.1:
-            raise ModelError(f"stepper Adaptive: rtol is {self.rtol}, expected less than 0.1; give for example rtol=1e-4")
+            raise ModelError(
+                f"stepper Adaptive: rtol is {self.rtol}, expected less than 0.1; give for example rtol=1e-4"
+            )
 
     def describe(self) -> str:
         """One line."""

@@ -69,7 +69,9 @@ def fission(kernel: Kernel) -> list[Piece]:
             weight = 0.0
         pieces[-1].append(line)
         weight += cost
-        ended = sum(1 for word in set(_words(line.text)) if word[0] == "x" and word[1:].isdigit() and last_use[word] == k)
+        ended = sum(
+            1 for word in set(_words(line.text)) if word[0] == "x" and word[1:].isdigit() and last_use[word] == k
+        )
         alive += 1 - ended
     made = {line.name: k for k, piece in enumerate(pieces) for line in piece}
     outputs = {value for _, value in kernel.outputs} | {kernel.check}
@@ -77,7 +79,7 @@ def fission(kernel: Kernel) -> list[Piece]:
     last = len(pieces) - 1
     crossing: dict[str, int] = {}
     for name, k in made.items():
-        if k != last and name in outputs or any(name in r for r in reads[k + 1 :]):
+        if (k != last and name in outputs) or any(name in r for r in reads[k + 1 :]):
             crossing[name] = len(crossing)
     result = []
     for k, piece in enumerate(pieces):
@@ -201,7 +203,11 @@ def _store(target: str, at: int, contiguous: bool, depth: int) -> list[str]:
     """Lines that bring one row back; `target` is the array with its row, without the node index."""
     glue = "" if target.endswith("[") else ", "
     if contiguous:
-        lines = [f"line = {target}{glue}nodes[first]:nodes[first] + m]", "for l in range(m):", f"    line[l] = W[{at} + l]"]
+        lines = [
+            f"line = {target}{glue}nodes[first]:nodes[first] + m]",
+            "for l in range(m):",
+            f"    line[l] = W[{at} + l]",
+        ]
     else:
         lines = ["for l in range(m):", f"    {target}{glue}nodes[first + l]] = W[{at} + l]"]
     return _indent(lines, depth)

@@ -21,7 +21,12 @@ def react_source(kernel: Kernel) -> str:
     lines = _head(kernel, "t_start, h_full, tol, status")
     lines += ["    parts = 1", "    while True:"]
     lines += [f"        y{row} = Y[{row}, i]" for row in kernel.rows]
-    lines += ["        h = h_full / parts", "        good = True", "        for part in range(parts):", "            t = t_start + part * h"]
+    lines += [
+        "        h = h_full / parts",
+        "        good = True",
+        "        for part in range(parts):",
+        "            t = t_start + part * h",
+    ]
     lines += [f"            {a.name} = {a.text}" for a in kernel.body]
     lines += [f"            y{row} = {value}" for row, value in sorted(written.items())]
     if kernel.check:
@@ -37,7 +42,9 @@ def membrane_source(kernel: Kernel) -> str:
     lines += [f"    y{row} = Y[{row}, i]" for row in kernel.rows]
     lines += [f"    {a.name} = {a.text}" for a in kernel.body]
     for (name, row), value in kernel.outputs:
-        lines.append(f"    {name}[i] = {value}" if name in ("current", "conductance") else f"    {name}[{row}, i] = {value}")
+        lines.append(
+            f"    {name}[i] = {value}" if name in ("current", "conductance") else f"    {name}[{row}, i] = {value}"
+        )
     return "\n".join([*lines, ""])
 
 
@@ -46,13 +53,30 @@ def tree_source() -> str:
     from multiscale.rxd.targets.library import functions
 
     body = "\n\n@INLINE\n" + functions()["tree_solve"]
-    lines = ["", "", "@cuda.jit", "def tree_solve_all(dinv, fac, parent, run_start, run_stop, rhs):", "    k = cuda.grid(1)"]
-    lines += ["    if k < rhs.shape[0]:", "        tree_solve(dinv[k], fac[k], parent, run_start, run_stop, rhs[k])", ""]
+    lines = [
+        "",
+        "",
+        "@cuda.jit",
+        "def tree_solve_all(dinv, fac, parent, run_start, run_stop, rhs):",
+        "    k = cuda.grid(1)",
+    ]
+    lines += [
+        "    if k < rhs.shape[0]:",
+        "        tree_solve(dinv[k], fac[k], parent, run_start, run_stop, rhs[k])",
+        "",
+    ]
     return body + "\n".join(lines)
 
 
 def _head(kernel: Kernel, arguments: str) -> list[str]:
-    lines = ["", "", "@cuda.jit", f"def {kernel.name}(Y, Q, P, nodes, {arguments}):", "    k = cuda.grid(1)", "    if k >= nodes.size:"]
+    lines = [
+        "",
+        "",
+        "@cuda.jit",
+        f"def {kernel.name}(Y, Q, P, nodes, {arguments}):",
+        "    k = cuda.grid(1)",
+        "    if k >= nodes.size:",
+    ]
     lines += ["        return", "    i = nodes[k]"]
     lines += [f"    p{n} = P[{n}]" for n in kernel.parameters]
     return lines + [f"    q{row} = Q[{row}, i]" for row in kernel.node_inputs]

@@ -24,7 +24,14 @@ def run_body(body: Sequence[Assign], values: Mapping[str, Any]) -> dict[str, Any
 
 
 def run_kernel(
-    kernel: Kernel, y: Array, q: Array, p: Array, nodes: NDArray[np.int64], t: float = 0.0, h: float = 0.0, tol: float = math.inf,
+    kernel: Kernel,
+    y: Array,
+    q: Array,
+    p: Array,
+    nodes: NDArray[np.int64],
+    t: float = 0.0,
+    h: float = 0.0,
+    tol: float = math.inf,
     extra: Mapping[str, Any] | None = None,
 ) -> dict[tuple[str, int], Array]:
     """Values of a kernel's outputs at `nodes`.

@@ -95,7 +95,7 @@ def _pow(x, y):
     return x ** y if x > 0.0 else (0.0 if x == 0.0 and y > 0.0 else math.nan)
 """
 
-_BIT_EXP = f'''
+_BIT_EXP = f"""
 @intrinsic
 def _bits(typingctx, x):
     def codegen(context, builder, signature, args):
@@ -138,7 +138,7 @@ def _log(x):
 def _pow(x, y):
     positive = _exp(y * _log(x))
     return positive if x > 0.0 else (0.0 if x == 0.0 and y > 0.0 else math.nan)
-'''
+"""
 
 
 def elementary(jit: bool, decorator: str) -> str:
