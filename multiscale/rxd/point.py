@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 
 import sympy
 
@@ -27,7 +28,8 @@ def point_source(eqs: Equations, terms: tuple[Term, ...], jit: bool) -> str:
     right, jacobian = point_kernels(eqs, terms)
     n = len(eqs.fields)
     text = [header(jit), *_rates(right), *_factor(jacobian, n), *_solve(jacobian, n)]
-    core = inspect.getsource(rodas.rodas).replace("point_rates, point_factor, point_solve, ", "", 1)
+    # in the generated file these three are functions of the file itself
+    core = re.sub(r"point_rates,\s*point_factor,\s*point_solve,\s*", "", inspect.getsource(rodas.rodas), count=1)
     return "\n".join(text) + "\n\n\n@JIT\n" + core
 
 
