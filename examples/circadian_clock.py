@@ -12,8 +12,8 @@ from multiscale.units import hour, nM
 
 cell = Region("cell")
 start = {
-    "MP": 0.0614368, "P0": 0.0169928, "P1": 0.0141356, "P2": 0.0614368, "MT": 0.0860342, "T0": 0.0217261, "T1": 0.0213384,
-    "T2": 0.0145428, "C": 0.207614, "CN": 1.34728,
+    "MP": 0.0614368, "P0": 0.0169928, "P1": 0.0141356, "P2": 0.0614368, "MT": 0.0860342, "T0": 0.0217261,
+    "T1": 0.0213384, "T2": 0.0145428, "C": 0.207614, "CN": 1.34728,
 }  # fmt: skip
 MP, P0, P1, P2, MT, T0, T1, T2, C, CN = (Species(name, cell, initial=value * nM) for name, value in start.items())
 per_hour, speed = 1 / hour, nM / hour

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from multiscale.errors import GeometryError, MultiscaleError
-from multiscale.segmentation import MaxLength, Polylines, Quantity, Segmentation, check_count, in_base, positive
+from multiscale.segmentation import MaxLength, Polylines, Quantity, Segmentation, check_count, finite_in_base, positive
 from multiscale.units import um
 
 Point4: TypeAlias = tuple[float, float, float, float]
@@ -223,7 +223,7 @@ def _points(given: Any, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         points = np.array(given, dtype=np.float64)
     except (TypeError, ValueError):
         try:
-            rows = [tuple(in_base(value, um, f"{what}: a coordinate") for value in row) for row in given]
+            rows = [tuple(finite_in_base(value, um, f"{what}: a coordinate") for value in row) for row in given]
             points = np.array(rows, dtype=np.float64)
         except MultiscaleError:
             raise

@@ -27,7 +27,8 @@ def in_base(value: Any, unit: sympy.Expr, what: str) -> float:
         found, expected = _dimension(value, what), _dimension(unit, what)
         if found is not None and found != expected:
             raise UnitError(
-                f"{what} is '{value}' of dimension {dimension_text(found)}, expected {dimension_text(expected or ())}; write it in {unit}"
+                f"{what} is '{value}' of dimension {dimension_text(found)}, expected {dimension_text(expected or ())}; "
+                f"write it in {unit}"
             )
     number = to_base(value, what) if isinstance(value, sympy.Expr) else float(value)
     if math.isnan(number):

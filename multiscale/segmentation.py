@@ -15,7 +15,7 @@ import sympy
 from numpy.typing import NDArray
 
 from multiscale.errors import GeometryError, ModelError, UnitError
-from multiscale.quantity import in_base as number_in_base
+from multiscale.quantity import in_base
 from multiscale.units import Hz, cm, ohm, uF, um
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -26,7 +26,7 @@ Quantity: TypeAlias = float | sympy.Expr
 MAX_SEGMENTS = 100_000_000  # of one section; more is a mistake in a unit
 
 
-def in_base(value: Any, unit: Any, what: str) -> float:
+def finite_in_base(value: Any, unit: Any, what: str) -> float:
     """A finite length, time, ... as a float in base units; bare numbers are base units already.
 
     Args:
@@ -39,7 +39,7 @@ def in_base(value: Any, unit: Any, what: str) -> float:
         GeometryError: it is no finite number.
     """
     try:
-        number = number_in_base(value, unit, what)
+        number = in_base(value, unit, what)
     except UnitError:
         raise
     except ModelError as error:
@@ -50,8 +50,8 @@ def in_base(value: Any, unit: Any, what: str) -> float:
 
 
 def positive(value: Any, unit: Any, what: str) -> float:
-    """Like `in_base`, and more than zero."""
-    number = in_base(value, unit, what)
+    """Like `finite_in_base`, and more than zero."""
+    number = finite_in_base(value, unit, what)
     if number <= 0:
         raise GeometryError(f"{what} is {number:g}, expected more than 0; give a positive number")
     return number

@@ -12,10 +12,11 @@ import sympy
 from numpy.typing import NDArray
 
 from multiscale.electro.stimuli import Stimulus, electrodes
-from multiscale.errors import ModelError
+from multiscale.errors import GeometryError, ModelError
 from multiscale.export import checkpoint
 from multiscale.geometry import Cable, Location, Morphology, Point
 from multiscale.model import Model
+from multiscale.processes import unit_of
 from multiscale.progress import Progress
 from multiscale.quantity import in_base, positive
 from multiscale.rxd.adaptive_tree import AdaptiveTreeRunner
@@ -34,8 +35,8 @@ from multiscale.rxd.targets.settings import jit_enabled
 from multiscale.rxd.tree import discretize_geometry
 from multiscale.solution import Solution
 from multiscale.species import Parameter, Species, State
-from multiscale.symbols import FieldSymbol, Probe
-from multiscale.units import has_units, ms, to_base
+from multiscale.symbols import FieldSymbol, ParameterSymbol, Probe, quantity
+from multiscale.units import has_units, mM, ms, strip, to_base
 
 Array = NDArray[np.float64]
 Quantity: TypeAlias = float | sympy.Expr
@@ -66,7 +67,8 @@ def simulate(
         model: what happens.
         geometry: where: a Point, a Cable or a Morphology.
         duration: ms or with unit.
-        dt: step, ms or with unit. Without dt and stepper: error-controlled steps, or 0.025 ms with a membrane potential.
+        dt: step, ms or with unit. Without dt and stepper: error-controlled steps, or 0.025 ms with a membrane
+            potential.
         stepper: `Strang()` (default with dt, second order), `Lie()` (NEURON's order of operations) or `Adaptive(rtol)`.
         record: what to keep: `ca[cyt]` or `plasma.v` at all nodes, `plasma.v.at(cell.soma(0.5))` at one; all
             concentrations, states and the potential if not given.
@@ -106,11 +108,16 @@ class Simulation:
     """
 
     def __init__(
-        self, model: Model, geometry: Geometry, *, dt: Quantity | None = None, stepper: Stepper | Adaptive | None = None,
-        record: Recordable | Iterable[Recordable] | None = None, every: Quantity | None = None, stimuli: Sequence[Stimulus] = (),
+        self, model: Model, geometry: Geometry, *, dt: Quantity | None = None,
+        stepper: Stepper | Adaptive | None = None, record: Recordable | Iterable[Recordable] | None = None,
+        every: Quantity | None = None, stimuli: Sequence[Stimulus] = (),
         initial: Mapping[FieldSymbol, Any] | None = None, progress: bool = False, seed: int = 0,
     ) -> None:  # fmt: skip
         begin = clock.perf_counter()
+        if not isinstance(model, Model):
+            raise ModelError(
+                f"simulation: model is {model!r}, expected a Model; give the model first, then the geometry"
+            )
         self.model, self.seed = model, seed
         self._every = None if every is None else positive(every, ms, "simulation: every")
         self._progress = progress
@@ -123,8 +130,12 @@ class Simulation:
         self._electrodes = electrodes(stimuli, self.mesh)
         if stimuli and eqs.potential is None:
             raise ModelError(
-                f"stimulus '{stimuli[0].name}': model '{model.name}' has no membrane potential; give its Membrane a capacitance"
+                f"stimulus '{stimuli[0].name}': model '{model.name}' has no membrane potential; "
+                "give its Membrane a capacitance"
             )
+        for name in self._electrodes.names:
+            if f"{name}.i" in self.arrays.names:
+                raise ModelError(f"stimulus '{name}': '{name}.i' is a field, expected a new name; give another `name`")
         self._dt, self._stepper = _scheme(dt, stepper, self._system)
         self._phases = {"set_up_s": clock.perf_counter() - begin}
         self._runner = self._make_runner()
@@ -164,10 +175,12 @@ class Simulation:
             raise ModelError(
                 "simulation: step() needs a fixed step, but this run is adaptive; give dt, or use run(duration)"
             )
+        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+            raise ModelError(f"simulation: step() got {count!r}, expected a whole number of 1 or more; give one")
         self._runner.run(self.t + count * self._dt, self._dt, self._recorder, lambda t: None)
 
     def set(self, parameter: Parameter | str, value: Quantity) -> None:
-        """Change a uniform parameter between runs, or a bath concentration by its name ("k.bath"); nothing is recompiled.
+        """Change a uniform parameter between runs, or a bath concentration by its name ("k.bath"); nothing is compiled.
 
         Raises:
             ModelError: there is no such uniform parameter. UnitError: the dimension differs.
@@ -176,14 +189,17 @@ class Simulation:
         table = [entry[0] for entry in self._system.equations.parameters]
         if name not in table:
             raise ModelError(
-                f"parameter '{name}': model '{self.model.name}' has no uniform parameter of this name; it has {', '.join(table) or 'none'}"
+                f"parameter '{name}': model '{self.model.name}' has no uniform parameter of this name; "
+                f"it has {', '.join(table) or 'none'}"
             )
-        known = parameter.value if isinstance(parameter, Parameter) else 1
-        number = (
-            in_base(value, sympy.sympify(known), f"parameter '{name}'")
-            if has_units(known)
-            else to_base(value, f"parameter '{name}'")
-        )
+        if name in (fixed := _fixed(self.model, self._system)):
+            raise ModelError(
+                f"parameter '{name}': {fixed[name]} was built with it, expected one that only rates use; "
+                "make another Simulation"
+            )
+        known = next((p.value for p in self.model.parameters if p.name == name), mM)
+        free = has_units(value) and not has_units(known)  # a parameter without units takes any
+        number = to_base(value, f"parameter '{name}'") if free else in_base(value, known, f"parameter '{name}'")
         if not math.isfinite(number):
             raise ModelError(f"parameter '{name}': got {number}, expected a finite number; check where it comes from")
         self._parameters[table.index(name)] = number
@@ -207,12 +223,14 @@ class Simulation:
         state = checkpoint.read(Path(path))
         if state.names != self.arrays.names or state.values.shape != self.arrays.values.shape:
             raise ModelError(
-                f"checkpoint '{path}': it holds {len(state.names)} fields at {state.values.shape[1]} nodes, expected {len(self.arrays.names)} "
-                f"fields at {self.arrays.values.shape[1]} nodes; restore it into the model and geometry it was saved from"
+                f"checkpoint '{path}': it holds {len(state.names)} fields at {state.values.shape[1]} nodes, "
+                f"expected {len(self.arrays.names)} fields at {self.arrays.values.shape[1]} nodes; "
+                "restore it into the model and geometry it was saved from"
             )
         if state.model_hash != self.model.hash:
             raise ModelError(
-                f"checkpoint '{path}': it was saved from another model (hash {state.model_hash[:12]}, expected {self.model.hash[:12]}); build that model first"
+                f"checkpoint '{path}': it was saved from another model (hash {state.model_hash[:12]}, "
+                f"expected {self.model.hash[:12]}); build that model first"
             )
         self.arrays.values[:] = state.values
         self.arrays.t = state.t
@@ -254,13 +272,18 @@ class Simulation:
     def _initial(self, eqs: Equations, initial: Mapping[FieldSymbol, Any] | None) -> Array:
         changed: dict[sympy.Symbol, Any] = {}
         symbols = {f.symbol for f in eqs.fields}
+        if not isinstance(initial, Mapping | None):
+            raise ModelError(f"initial: got {initial!r}, expected a dictionary; write initial={{ca[cyt]: 0.1 * uM}}")
         for key, value in (initial or {}).items():
-            symbol = sympy.sympify(key)
+            symbol = key if isinstance(key, str) else sympy.sympify(key)
             if symbol not in symbols:
                 raise ModelError(
-                    f"initial: '{key}' is not a field of model '{self.model.name}'; it has {', '.join(sorted(s.name for s in symbols))}"
+                    f"initial: '{key}' is not a symbol of model '{self.model.name}', "
+                    f"expected {', '.join(sorted(s.name for s in symbols))}; write for example ca[cyt]"
                 )
-            changed[symbol] = value
+            changed[symbol] = quantity(value, f"initial: '{symbol}'")
+            if has_units(value) and strip(value).is_number:
+                in_base(value, sympy.sympify(unit_of(symbol)), f"initial: '{symbol}'")
         parameters = {name: value for name, _, value in eqs.parameters}
         return initial_values(self._system, parameters, changed)
 
@@ -290,14 +313,16 @@ class Simulation:
         steps = round(length / self._dt)
         if steps < 1 or abs(steps * self._dt - length) > 1e-6 * self._dt * max(1, steps):
             raise ModelError(
-                f"simulation: duration {length:g} ms is not a whole number of steps, expected a multiple of dt = {self._dt:g} ms; change one of them"
+                f"simulation: duration {length:g} ms is not a whole number of steps, "
+                f"expected a multiple of dt = {self._dt:g} ms; change one of them"
             )
         if self._every is None:
             return self._dt * max(1, steps // DEFAULT_SAMPLES)
         stride = round(self._every / self._dt)
         if stride < 1 or abs(stride * self._dt - self._every) > 1e-6 * self._dt * max(1, stride):
             raise ModelError(
-                f"simulation: every {self._every:g} ms is not a whole number of steps, expected a multiple of dt = {self._dt:g} ms; change one of them"
+                f"simulation: every {self._every:g} ms is not a whole number of steps, "
+                f"expected a multiple of dt = {self._dt:g} ms; change one of them"
             )
         return self._every
 
@@ -318,7 +343,8 @@ def _scheme(
         return None, stepper
     if stepper is not None and not isinstance(stepper, Stepper):
         raise ModelError(
-            f"simulation: stepper is {stepper!r}, expected an object such as Strang(), Lie() or Adaptive(); pass one of these"
+            f"simulation: stepper is {stepper!r}, expected an object such as Strang(), Lie() or Adaptive(); "
+            "pass one of these"
         )
     if dt is None:
         if stepper is None and system.cable is None:
@@ -338,7 +364,8 @@ def _selection(record: Recordable | Iterable[Recordable] | None, eqs: Equations,
     if record is None:
         wanted = [_Wanted(f.name, f.row, None) for f in eqs.fields]
     else:
-        items = [record] if isinstance(record, str | sympy.Basic | Probe | Species | State) else list(record)
+        single = isinstance(record, str | sympy.Basic | Probe) or not isinstance(record, Iterable)
+        items: Any = [record] if single else record
         wanted = [w for item in items for w in _wanted(item, eqs)]
     every = np.arange(mesh.n, dtype=np.int64)
     names = [w.name for w in wanted]
@@ -349,32 +376,31 @@ def _selection(record: Recordable | Iterable[Recordable] | None, eqs: Equations,
     return Selection(tuple(names), tuple(w.row for w in wanted), nodes)
 
 
-def _wanted(item: Recordable, eqs: Equations) -> list[_Wanted]:
-    table = {f.symbol: f for f in eqs.fields}
-    if isinstance(item, str):
-        found = [f for f in eqs.fields if f.name == item]
-        if not found:
-            raise ModelError(
-                f"record: there is no field '{item}'; model '{eqs.model.name}' has {', '.join(f.name for f in eqs.fields)}"
-            )
-        return [_Wanted(item, found[0].row, None)]
-    if isinstance(item, Probe):
-        field = table.get(item.field)
-        if field is None:
-            raise ModelError(
-                f"record: '{item.field}' is not a field of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}"
-            )
-        return [_Wanted(f"{field.name}@{item.location}", field.row, item.location)]
-    if isinstance(item, Species | State):
-        found = [f for f in eqs.fields if f.owner == item]
-        if not found:
-            raise ModelError(
-                f"record: '{item.name}' is not part of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}"
-            )
-        return [_Wanted(f.name, f.row, None) for f in found]
-    field = table.get(item)
-    if field is None:
-        raise ModelError(
-            f"record: '{item}' is not a field of model '{eqs.model.name}'; it has {', '.join(f.name for f in eqs.fields)}"
+def _wanted(item: Any, eqs: Equations) -> list[_Wanted]:
+    what, location = (item.field, item.location) if isinstance(item, Probe) else (item, None)
+    if isinstance(item, Probe) and not isinstance(location, Location):
+        raise GeometryError(
+            f"record: '{what}' is wanted at {location!r}, expected a place such as cell.soma(0.5); give one"
         )
-    return [_Wanted(field.name, field.row, None)]
+    if isinstance(what, str):
+        found = [f for f in eqs.fields if f.name == what]
+    elif isinstance(what, Species | State):
+        found = [f for f in eqs.fields if f.owner == what]
+    else:
+        found = [f for f in eqs.fields if isinstance(what, sympy.Basic) and f.symbol == what]
+    if not found:
+        name, known = getattr(what, "name", what), ", ".join(f.name for f in eqs.fields)
+        raise ModelError(f"record: '{name}' is not a field of model '{eqs.model.name}'; it has {known}")
+    return [_Wanted(f.name if location is None else f"{f.name}@{location}", f.row, location) for f in found]
+
+
+def _fixed(model: Model, system: System) -> dict[str, str]:
+    """Parameters that went into the matrices and node groups, which stay as they are, with the values that use them."""
+    placed: tuple[Any, ...] = (*model.processes, *model.regions)
+    uses: list[tuple[Any, tuple[Any, ...]]] = [(p, (p.where,)) for p in placed]
+    uses += [(m, (m.capacitance, m.resistivity, m.area, m.per_volume, m.where)) for m in model.membranes]
+    if system.diffusion.rows.size:
+        uses += [(r, (r.fraction,)) for r in model.regions]
+        uses += [(s, tuple(s.d_in(r) for r in s.places)) for s in model.species]
+    symbols = {s: value.label for value, parts in uses for part in parts for s in getattr(part, "free_symbols", set())}
+    return {s.name: label for s, label in symbols.items() if isinstance(s, ParameterSymbol)}

@@ -58,8 +58,6 @@ def test_fences_say_what_they_hold(page):
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_links_lead_somewhere(page):
     targets = [page.parent / target for target in LINK.findall(page.read_text(encoding="utf-8"))]
-    if not list((ROOT / "examples").glob("*.py")):  # pictures are drawn by the examples
-        targets = [target for target in targets if target.parent.name != "pictures"]
     assert not [relative(target) for target in targets if not target.exists()]
 
 

@@ -2,8 +2,9 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from multiscale.geometry import Location
 from multiscale.quantity import in_base
 from multiscale.rxd.mesh import TreeMesh
 from multiscale.rxd.run import Electrodes
+from multiscale.symbols import check_name
 from multiscale.units import ms, mV, pA
 
 Quantity: TypeAlias = float | sympy.Expr
@@ -59,12 +61,14 @@ class IClamp(Stimulus):
     name: str = "iclamp"
 
     def __post_init__(self) -> None:
-        _set(self, "amplitude", pA)
-        _set(self, "start", ms)
+        _check(self)
+        _set(self, "amplitude", pA, finite=True)
+        _set(self, "start", ms, finite=True)
         _set(self, "duration", ms)
         if not float(self.duration) > 0:
             raise ModelError(
-                f"stimulus '{self.name}': duration is {self.duration} ms, expected more than 0; leave it out for a lasting current"
+                f"stimulus '{self.name}': duration is {self.duration} ms, expected more than 0; "
+                "leave it out for a lasting current"
             )
 
     def pulses(self) -> tuple[Pulse, ...]:
@@ -89,11 +93,13 @@ class SEClamp(Stimulus):
     name: str = "seclamp"
 
     def __post_init__(self) -> None:
+        _check(self)
         object.__setattr__(self, "levels", _levels(self.name, self.levels))
-        _set(self, "resistance", mV / pA)
+        _set(self, "resistance", mV / pA, finite=True)
         if not float(self.resistance) > 0:
             raise ModelError(
-                f"stimulus '{self.name}': resistance is {self.resistance}, expected more than 0; use VClamp for an ideal clamp"
+                f"stimulus '{self.name}': resistance is {self.resistance}, expected more than 0; "
+                "use VClamp for an ideal clamp"
             )
 
     def pulses(self) -> tuple[Pulse, ...]:
@@ -116,6 +122,7 @@ class VClamp(Stimulus):
     name: str = "vclamp"
 
     def __post_init__(self) -> None:
+        _check(self)
         object.__setattr__(self, "levels", _levels(self.name, self.levels))
 
     def pulses(self) -> tuple[Pulse, ...]:
@@ -127,12 +134,17 @@ def electrodes(stimuli: Sequence[Stimulus], mesh: TreeMesh) -> Electrodes:
     """Place stimuli on a mesh.
 
     Raises:
-        ModelError: two stimuli have one name.
+        ModelError: something is no stimulus, or two stimuli have one name.
         GeometryError: a place is not on the mesh.
     """
+    if not isinstance(stimuli, Iterable):
+        raise ModelError(f"stimuli: got {stimuli!r}, expected a list of electrodes; write stimuli=[IClamp(...)]")
+    for s in stimuli:
+        if not isinstance(s, Stimulus):
+            raise ModelError(f"stimuli: got {s!r}, expected electrodes such as IClamp(...); give those only")
     ordered = sorted(stimuli, key=lambda s: s.name)
     names = tuple(s.name for s in ordered)
-    for a, b in zip(names[:-1], names[1:], strict=True):
+    for a, b in pairwise(names):
         if a == b:
             raise ModelError(
                 f"stimulus '{a}': the name is used twice, expected one each; give one of them another `name`"
@@ -157,24 +169,38 @@ def _steps(levels: tuple[tuple[Quantity, Quantity], ...], conductance: float) ->
 
 def _levels(name: str, levels: Sequence[Sequence[Quantity]]) -> tuple[tuple[float, float], ...]:
     out = []
-    for level in levels:
-        if len(level) != 2:
+    for level in levels if isinstance(levels, Iterable) else (levels,):
+        if not isinstance(level, Sequence) or len(level) != 2:
             raise ModelError(
-                f"stimulus '{name}': a level has {len(level)} entries, expected (duration, potential); write for example (10 * ms, -65 * mV)"
+                f"stimulus '{name}': a level is {level!r}, expected (duration, potential); "
+                "write for example ((10 * ms, -65 * mV),)"
             )
-        out.append(
-            (
-                in_base(level[0], ms, f"stimulus '{name}': duration"),
-                in_base(level[1], mV, f"stimulus '{name}': potential"),
-            )
-        )
+        duration = in_base(level[0], ms, f"stimulus '{name}': duration")
+        out.append((duration, _finite(in_base(level[1], mV, what := f"stimulus '{name}': potential"), what)))
     if not out or any(not d > 0 for d, _ in out):
         raise ModelError(
-            f"stimulus '{name}': expected levels of durations above 0 ms, got {tuple(out)}; write for example ((10 * ms, -65 * mV),)"
+            f"stimulus '{name}': expected levels of durations above 0 ms, got {tuple(out)}; "
+            "write for example ((10 * ms, -65 * mV),)"
         )
     return tuple(out)
 
 
-def _set(stimulus: Stimulus, attribute: str, unit: sympy.Expr) -> None:
-    value = in_base(getattr(stimulus, attribute), unit, f"stimulus '{stimulus.name}': {attribute}")
-    object.__setattr__(stimulus, attribute, value)
+def _check(stimulus: Stimulus) -> None:
+    check_name("stimulus", stimulus.name)
+    if not isinstance(stimulus.location, Location):
+        raise ModelError(
+            f"stimulus '{stimulus.name}': location is {stimulus.location!r}, "
+            "expected a place such as cell.soma(0.5); give one"
+        )
+
+
+def _set(stimulus: Stimulus, attribute: str, unit: sympy.Expr, finite: bool = False) -> None:
+    what = f"stimulus '{stimulus.name}': {attribute}"
+    value = in_base(getattr(stimulus, attribute), unit, what)
+    object.__setattr__(stimulus, attribute, _finite(value, what) if finite else value)
+
+
+def _finite(value: float, what: str) -> float:
+    if not math.isfinite(value):
+        raise ModelError(f"{what} is {value}, expected a finite number; check how it was computed")
+    return value

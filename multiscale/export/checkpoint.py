@@ -1,7 +1,6 @@
 """Saved state of a simulation, HDF5: arrays and names, no pickles; written to a temporary file and renamed."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +42,12 @@ def write(path: Path, state: State) -> None:
             f["parameter_names"] = np.array([n.encode() for n in state.parameters], dtype="S")
             f["parameter_values"] = np.array(list(state.parameters.values()), dtype=np.float64)
             f.flush()
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise FormatError(
-            f"checkpoint '{path}': cannot be written ({error.strerror or 'no access'}); choose a folder that exists and can be written"
+            f"checkpoint '{path}': cannot be written ({error.strerror or 'no access'}); "
+            "choose a folder that exists and can be written"
         ) from error
 
 
@@ -70,7 +70,8 @@ def read(path: Path) -> State:
             values = np.array(f["values"], dtype=np.float64)
             if f.attrs["checksum"] != _checksum(values):
                 raise FormatError(
-                    f"checkpoint '{path}': its checksum does not fit its values, the file is damaged; use an earlier one"
+                    f"checkpoint '{path}': its checksum does not fit its values, the file is damaged; "
+                    "use an earlier one"
                 )
             names = tuple(n.decode() for n in f["names"][:])
             parameters = {

@@ -64,7 +64,8 @@ class AdaptiveTreeRunner(Runner):
                 self._level += 1 if error < 8.0 else 2
                 if self._level >= _FINEST - 2:
                     raise SolverError(
-                        f"solver: the adaptive step fell to {every / 2**self._level:.2g} ms at t = {start + every * (done / whole):g} ms; "
+                        f"solver: the adaptive step fell to {every / 2**self._level:.2g} ms at t = "
+                        f"{start + every * (done / whole):g} ms; "
                         "check the rates there, or raise rtol"
                     )
 

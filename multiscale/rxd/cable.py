@@ -44,7 +44,8 @@ def cable_matrix(theta, capacitance, area, conductance, axial, kdiag, clamp_node
         conductance: dI/dv of the membrane, nS/um^2, shape (n,).
         axial: conductance to the parent, nS, shape (n,).
         kdiag: sum of axial conductances at each node, nS, shape (n,).
-        clamp_node, admit: see `electrodes`.
+        clamp_node: see `electrodes`.
+        admit: see `electrodes`.
         diag: pF, shape (n,); written.
         off: pF, shape (n,); written.
     """

@@ -136,7 +136,8 @@ def least(u, count):
 
 
 def implicit_step(
-    u, mass, cond, cond_run, dinv, fac, parent, run_start, run_stop, odd, near_start, near, near_edge, n_real, gamma, h, work
+    u, mass, cond, cond_run, dinv, fac, parent, run_start, run_stop, odd, near_start, near, near_edge, n_real, gamma, h,
+    work,
 ):  # fmt: skip
     """One implicit step on increments: backward Euler for gamma = 1, else ROS2 (L-stable, second order).
 

@@ -101,7 +101,8 @@ class Emitter:
         call = _CALLS.get(type(expr), "")
         if not call:
             raise CompileError(
-                f"kernel: function '{type(expr).__name__}' is not available in rates; see functions.py for those that are"
+                f"kernel: function '{type(expr).__name__}' is not available in rates; "
+                "see functions.py for those that are"
             )
         return self.assign(f"{call}({', '.join(self(a) for a in expr.args)})")
 
@@ -229,7 +230,10 @@ def exponent_slopes(expressions: Iterable[sympy.Expr], v: sympy.Symbol | None) -
 
 
 def _bases(slopes: Iterable[float]) -> tuple[float, ...]:
-    """Slopes of which the others are small multiples, with the sign that most of these have: reciprocals cost a division."""
+    """Slopes of which the others are small multiples, with the sign that most of these have.
+
+    Reciprocals cost a division.
+    """
     given = list(slopes)
     bases: list[float] = []
     for slope in given:

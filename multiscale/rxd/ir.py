@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 FUNCTIONS = (
     "_exp", "_log", "_pow", "_sqrt", "_tanh", "_sin", "_cos", "_tan", "_atan", "_asin", "_acos", "_sinh", "_cosh",
-    "_abs", "_floor", "_ceil", "_sign", "_min", "_max", "_exprel", "_exprel_of", "_dexprel", "_select", "_erf", "_gamma",
+    "_abs", "_floor", "_ceil", "_sign", "_min", "_max", "_exprel", "_exprel_of", "_dexprel", "_select", "_erf",
+    "_gamma",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Equations of the processes that act at a node → kernels: local chemistry (ROS2), membrane currents, whole right-hand side.
+"""Equations of the processes at a node → kernels: local chemistry (ROS2), membrane currents, whole right-hand side.
 
 Local chemistry: gates whose rate is linear in the gate, with coefficients that nothing else in the kernel changes, take
 the exact exponential step; everything else takes ROS2 with the analytic Jacobian: L-stable, second order for any
@@ -15,7 +15,7 @@ from multiscale.rxd import sparse_lu
 from multiscale.rxd.emit import Emitter, exponent_slopes
 from multiscale.rxd.equations import Equations, Term
 from multiscale.rxd.ir import Kernel
-from multiscale.symbols import time as TIME
+from multiscale.symbols import time as now
 
 GAMMA = 1.0 - 1.0 / math.sqrt(2.0)
 # A pivot of (I - gamma h J) below this means that the step is too long for the reaction; the kernel then halves it.
@@ -82,7 +82,7 @@ def react_kernel(name: str, eqs: Equations, terms: Iterable[Term], tolerance: bo
 
 
 def membrane_kernel(name: str, eqs: Equations, terms: Iterable[Term], moved_rows: tuple[int, ...]) -> Kernel | None:
-    """Current density, its derivative to v, and the concentration rates it causes with theirs; None without currents."""
+    """Current density, its derivative to v, and concentration rates it causes with theirs; None without currents."""
     total = balance(terms)
     potential = eqs.potential
     if potential is None or total.current == 0:
@@ -117,7 +117,7 @@ def point_kernels(eqs: Equations, terms: Iterable[Term]) -> tuple[Kernel, Kernel
     symbols = [f.symbol for f in eqs.fields]
     emit = Emitter(names)
     outputs = [(("f", row), emit(rates.get(row, sympy.S.Zero))) for row in range(n)]
-    outputs += [(("ft", row), emit(_derivative(rates.get(row, sympy.S.Zero), TIME))) for row in range(n)]
+    outputs += [(("ft", row), emit(_derivative(rates.get(row, sympy.S.Zero), now))) for row in range(n)]
     right = _kernel("point_rates", eqs, emit, outputs, "")
     emit = Emitter(names)
     outputs = []
@@ -140,7 +140,7 @@ def _emitter(eqs: Equations, expressions: Iterable[sympy.Expr]) -> Emitter:
 
 def _names(eqs: Equations) -> dict[sympy.Symbol, str]:
     names = eqs.names()
-    names[TIME] = "t"
+    names[now] = "t"
     return names
 
 
@@ -165,7 +165,7 @@ def _exact_gates(
             if sympy.simplify(sympy.diff(slope, y)) != 0:
                 continue
             slope = sympy.simplify(slope)
-        if TIME in rate.free_symbols:
+        if now in rate.free_symbols:
             continue
         exact[row] = (rate.xreplace({y: sympy.S.Zero}), -slope)
     return exact
@@ -198,12 +198,12 @@ def _ros2(
             elif i == j:
                 matrix[i, i] = "1.0"
     factors = sparse_lu.factorise(emit, matrix, n)
-    slopes = [_derivative(rates[row], TIME) for row in unknown]
+    slopes = [_derivative(rates[row], now) for row in unknown]
     moving = [emit(s) if s != 0 else "" for s in slopes]
     first = [emit.assign(f"{f} + {gh} * ({m})") if m else f for f, m in zip(f1, moving, strict=True)]
     k1 = sparse_lu.solve(emit, factors, first)
     stage = {symbols[row]: emit.assign(f"y{row} + h * {k}") for row, k in zip(unknown, k1, strict=True)}
-    later = {TIME: emit.assign("t + h")} if any(moving) else {}
+    later = {now: emit.assign("t + h")} if any(moving) else {}
     emit.rebind({**stage, **later})
     f2 = [emit(rates[row]) for row in unknown]
     second = [
@@ -235,7 +235,7 @@ def _check(
             margin = emit.assign(f"{pivot} - {_LEAST_PIVOT!r}")
             least = emit.assign(f"_min({least}, {margin})") if least else margin
     if tolerance:
-        for row, value, (a, b) in zip(unknown, new, stages, strict=True):
+        for _row, value, (a, b) in zip(unknown, new, stages, strict=True):
             # the embedded first-order solution y + h k1 differs from the step by h (k1 + k2) / 2
             margin = emit.assign(f"tol * (_abs({value}) + 1e-9) - _abs(0.5 * h * ({a} + {b}))")
             least = emit.assign(f"_min({least}, {margin})") if least else margin

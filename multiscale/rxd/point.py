@@ -12,7 +12,7 @@ from multiscale.rxd.equations import Equations, Term
 from multiscale.rxd.ir import Kernel
 from multiscale.rxd.lower import point_kernels
 from multiscale.rxd.targets.numba_cpu import header
-from multiscale.symbols import time as TIME
+from multiscale.symbols import time as now
 
 WORK_ROWS = 14  # rows of n before the factors begin
 
@@ -105,7 +105,8 @@ def switch_times(eqs: Equations, start: float, stop: float, values: dict[sympy.S
 
     Args:
         eqs: the equations.
-        start, stop: ms.
+        start: ms.
+        stop: ms.
         values: parameters' values, base units.
     """
     found = set()
@@ -117,12 +118,12 @@ def switch_times(eqs: Equations, start: float, stop: float, values: dict[sympy.S
     }
     for relation in relations:
         gap = (relation.lhs - relation.rhs).xreplace(values)
-        if gap.free_symbols != {TIME}:
+        if gap.free_symbols != {now}:
             continue
-        slope = sympy.diff(gap, TIME)
+        slope = sympy.diff(gap, now)
         if slope.free_symbols or slope == 0:
             continue
-        when = float(-gap.subs(TIME, 0) / slope)
+        when = float(-gap.subs(now, 0) / slope)
         if math.isfinite(when) and start < when < stop:
             found.add(when)
     return sorted(found)

@@ -1,6 +1,7 @@
 """Adaptive run of a single node by Rodas5P, between stops at which an electrode or a condition in time switches."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class PointRunner(Runner):
         count = max(1, round((stop - start) / every))
         wanted = start + (stop - start) * np.arange(1, count + 1) / count
         edges = self._stops(start, stop)
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in pairwise(edges):
             times = wanted[(wanted > a) & (wanted <= b)]
             for first in range(0, max(1, times.size), _SAMPLES_A_CALL):
                 part = times[first : first + _SAMPLES_A_CALL]
@@ -80,8 +81,9 @@ class PointRunner(Runner):
             self._step or self._first_step(y, electrode, rtol, stop - state.t), self.control.max_step, stop - state.t
         )
         status, t, step, written = self._module.rodas(
-            y, self.parameters, self.system.inputs, electrode, state.t, stop, np.nextafter(a, math.inf), np.nextafter(b, -math.inf),
-            step, self.control.max_step, rtol, atol, floor, times, out, rodas.COEFFICIENTS, self._work, self._counts,
+            y, self.parameters, self.system.inputs, electrode, state.t, stop, np.nextafter(a, math.inf),
+            np.nextafter(b, -math.inf), step, self.control.max_step, rtol, atol, floor, times, out, rodas.COEFFICIENTS,
+            self._work, self._counts,
         )  # fmt: skip
         self._step = float(step)
         state.t = float(t)
@@ -109,7 +111,10 @@ class PointRunner(Runner):
         return sorted(edges)
 
     def _electrode(self, a: float, b: float) -> Array:
-        """Injected density pA/um^2, conductance nS/um^2, command mV, capacitance pF/um^2 between two stops, shape (4,)."""
+        """Values of the kernels' argument E between two stops, shape (4,).
+
+        Injected density pA/um^2, conductance nS/um^2, command mV, capacitance pF/um^2.
+        """
         cable = self.system.cable
         if cable is None or cable.area[0] == 0.0:
             return np.array([0.0, 0.0, 0.0, 1.0])
@@ -139,7 +144,8 @@ class PointRunner(Runner):
             return failure(self.system, self.state, step)
         names = ", ".join(f"'{f.name}'" for f in self.system.fields[:4])
         return SolverError(
-            f"solver: the adaptive step fell to {step:.2g} ms at t = {self.state.t:g} ms; check the rates of {names}, or raise rtol (now {self.control.rtol:g})"
+            f"solver: the adaptive step fell to {step:.2g} ms at t = {self.state.t:g} ms; "
+            f"check the rates of {names}, or raise rtol (now {self.control.rtol:g})"
         )
 
     def describe(self) -> str:
@@ -159,7 +165,8 @@ def _load(system: System, jit: bool):  # type: ignore[no-untyped-def]
     if text is None:
         if cache.expect_warm():
             raise CompileError(
-                "kernel: MULTISCALE_EXPECT_WARM=1 is set, but this model was not in the cache; run it once without the variable"
+                "kernel: MULTISCALE_EXPECT_WARM=1 is set, but this model was not in the cache; "
+                "run it once without the variable"
             )
         text = point_source(system.equations, terms, jit)
         cache.store(key, text)

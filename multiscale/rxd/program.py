@@ -1,4 +1,4 @@
-"""The compiled time loop of a fixed-step run: kernels of every group, the parts of a step in the scheme's order, recording.
+"""The compiled time loop of a fixed-step run: the groups' kernels, the parts of a step in the scheme's order, record.
 
 The loop is generated, since only then a step costs no Python call; what it calls stands in the solver library.
 """
@@ -19,7 +19,10 @@ from multiscale.rxd.targets.library import functions, library_source
 TREE = "parent, run_start, run_stop, odd, near_start, near, near_edge, n_real"
 SPREAD = "d_rows, d_method, d_stages, d_mass, d_minv, d_cond, d_run, d_inv, d_fac, d_inv_safe, d_fac_safe"
 VOLTAGE = "capacitance, area, axial, axial_run, kdiag, moved, clamp_node, clamp_time, clamp_value"
-SCRATCH = "W, work, cur, cond, cond_2, source, slope, slope_2, k1, k2, c1, c2, diag, off, v_inv, v_fac, rate, inject, admit"
+SCRATCH = (
+    "W, work, cur, cond, cond_2, source, slope, slope_2, k1, k2, c1, c2, diag, off, v_inv, v_fac, rate, "
+    "inject, admit"
+)
 RECORD = "rec_row, rec_node, out, out_inject"
 
 
@@ -50,7 +53,8 @@ def build(system: System, stepper: Stepper, jit: bool) -> Program:
     if text is None:
         if cache.expect_warm():
             raise CompileError(
-                "kernel: MULTISCALE_EXPECT_WARM=1 is set, but this model was not in the cache; run it once without the variable"
+                "kernel: MULTISCALE_EXPECT_WARM=1 is set, but this model was not in the cache; "
+                "run it once without the variable"
             )
         text = _source(system, stepper, block, jit)
         cache.store(key, text)
@@ -76,7 +80,10 @@ def _block(nodes: int) -> int:
 def _identity(system: System, stepper: Stepper, block: int, jit: bool) -> str:
     eqs = system.equations
     groups = [([(t.name, _acts(t)) for t in g.terms], g.contiguous) for g in system.groups]
-    return f"{cache.source_digest()} {eqs.model.hash} {groups} {stepper!r} {block} {jit} {system.diffusion.rows.size > 0} {system.mesh.n == 1}"
+    return (
+        f"{cache.source_digest()} {eqs.model.hash} {groups} {stepper!r} {block} {jit} "
+        f"{system.diffusion.rows.size > 0} {system.mesh.n == 1}"
+    )
 
 
 def _acts(term: Term) -> list[str]:
@@ -126,7 +133,10 @@ def _advance(
         "",
         "",
         "@JIT",
-        f"def advance(Y, Q, P, {nodes}{TREE}, {SPREAD}, {VOLTAGE}, {SCRATCH}, {RECORD}, t_zero, h, first_step, steps, every, tol):",
+        (
+            f"def advance(Y, Q, P, {nodes}{TREE}, {SPREAD}, {VOLTAGE}, {SCRATCH}, {RECORD}, "
+            "t_zero, h, first_step, steps, every, tol):"
+        ),
         "    repeated = 0",
         "    written = 0",
         f"    v = Y[{row}]",

@@ -1,6 +1,7 @@
-"""The slow twin: the whole right-hand side with numpy and a sparse matrix, for any ODE solver of scipy. Short, no splitting.
+"""The slow twin: the whole right-hand side with numpy and a sparse matrix, for any ODE solver of scipy.
 
-Junctions are removed exactly (Schur complement of the zero-volume nodes), so that what remains is an ODE.
+Short, no splitting. Junctions are removed exactly (Schur complement of the zero-volume nodes), so that what remains is
+an ODE.
 """
 
 from collections.abc import Callable

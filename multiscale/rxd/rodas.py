@@ -31,8 +31,8 @@ C[6, :6] = [
     -28.087943162872662,
 ]
 C[7, :7] = [
-    37.80277123390563, -3.2571969029072276, 112.26918849496327, 66.9347231244047, -40.06618937091002, -54.66780262877968,
-    -9.48861652309627,
+    37.80277123390563, -3.2571969029072276, 112.26918849496327, 66.9347231244047, -40.06618937091002,
+    -54.66780262877968, -9.48861652309627,
 ]  # fmt: skip
 NODES = np.array([0.0, 0.6358126895828704, 0.4095798393397535, 0.9769306725060716, 0.4288403609558664, 1.0, 1.0, 1.0])
 D = np.array(
@@ -48,12 +48,12 @@ D = np.array(
     ]
 )
 H = np.array([
-    [25.948786856663858, -2.5579724845846235, 10.433815404888879, -2.3679251022685204, 0.524948541321073, 1.1241088310450404,
-     0.4272876194431874, -0.17202221070155493],
-    [-9.91568850695171, -0.9689944594115154, 3.0438037242978453, -24.495224566215796, 20.176138334709044, 15.98066361424651,
-     -6.789040303419874, -6.710236069923372],
-    [11.419903575922262, 2.8879645146136994, 72.92137995996029, 80.12511834622643, -52.072871366152654, -59.78993625266729,
-     -0.15582684282751913, 4.883087185713722],
+    [25.948786856663858, -2.5579724845846235, 10.433815404888879, -2.3679251022685204, 0.524948541321073,
+     1.1241088310450404, 0.4272876194431874, -0.17202221070155493],
+    [-9.91568850695171, -0.9689944594115154, 3.0438037242978453, -24.495224566215796, 20.176138334709044,
+     15.98066361424651, -6.789040303419874, -6.710236069923372],
+    [11.419903575922262, 2.8879645146136994, 72.92137995996029, 80.12511834622643, -52.072871366152654,
+     -59.78993625266729, -0.15582684282751913, 4.883087185713722],
 ])  # fmt: skip
 COEFFICIENTS = np.concatenate([A, C, NODES[None], D[None], H])  # one array for the compiled core, shape (21, 8)
 
@@ -90,17 +90,24 @@ def rodas(
         point_factor: ``(t, y, P, Q, E, w, lu, again) -> least pivot``: factors of ``w - J``; `again` keeps J.
         point_solve: ``(lu, b)``: solve in place.
         y: state, shape (n,).
-        P, Q, E: parameters, node inputs, electrodes.
-        t, t_end: ms.
-        low, high: times at which rates are evaluated are kept inside these, ms: just inside the stops of a stretch, so that
-            a condition that switches at a stop has the value that it has inside.
-        h: first step to try, ms. h_max: longest step, ms.
-        rtol: relative tolerance. atol: absolute one, shape (n,).
+        P: parameters.
+        Q: node inputs.
+        E: electrodes.
+        t: start, ms.
+        t_end: end, ms.
+        low: times at which rates are evaluated are kept above this, ms: just inside the stops of a stretch, so that a
+            condition that switches at a stop has the value that it has inside.
+        high: they are kept below this, ms, for the same reason.
+        h: first step to try, ms.
+        h_max: longest step, ms.
+        rtol: relative tolerance.
+        atol: absolute tolerance, shape (n,).
         floor: least value that a row may take, shape (n,); -inf where it may take any.
         out_t: times at which the state is wanted, ascending, in (t, t_end], shape (m,).
         out: states at these times, shape (m, n); written.
-        coef: `COEFFICIENTS`. work: shape (12 + 3, n) plus the factors' row, see `work_rows`; counts: int64, shape (3,):
-            steps, rejections, right-hand sides; added to.
+        coef: `COEFFICIENTS`.
+        work: 14 rows of n numbers, then the factors; see `WORK_ROWS` and `factor_size` in point.py.
+        counts: steps, rejections, right-hand sides, int64, shape (3,); added to.
 
     Returns:
         status, time reached, last step, number of outputs written.

@@ -118,8 +118,9 @@ class Loop:
         inject = np.zeros((steps // every, self.electrodes.node.size))
         tolerance = self.stepper.tolerance if self.stepper.tolerance is not None else math.inf
         status, done, written, repeated = self.program.module.advance(
-            self.state.values, self.system.inputs, self.parameters, *self.nodes, *self.tree.as_tuple(), *spread.as_tuple(),
-            *self.voltage, *self.scratch, rows, nodes, out, inject, t_zero, h, first, steps, every, tolerance,
+            self.state.values, self.system.inputs, self.parameters, *self.nodes, *self.tree.as_tuple(),
+            *spread.as_tuple(), *self.voltage, *self.scratch, rows, nodes, out, inject, t_zero, h, first, steps, every,
+            tolerance,
         )  # fmt: skip
         self.repeated += int(repeated)
         return int(status), int(done), out[:written], inject[:written]
@@ -136,6 +137,7 @@ class FixedRunner(Runner):
         on_grid = abs(whole * dt - loop.state.t) <= 1e-9 * dt * max(1, whole)
         self._t_zero, self._done = (0.0, whole) if on_grid else (loop.state.t, 0)
         self._chunk = 1
+        self._since = 0  # steps since the last sample
 
     def run(self, stop: float, every: float, recorder: Recorder, progress: Progress) -> None:
         """See `Runner`; the last step ends at `stop` because durations are whole numbers of steps."""
@@ -143,25 +145,38 @@ class FixedRunner(Runner):
         stride = max(1, round(every / h))
         left = round((stop - state.t) / h)
         while left > 0:
-            steps = min(left, max(1, self._chunk // stride) * stride)
+            wait = stride - self._since % stride
+            steps = min(left, wait if wait < stride else max(1, self._chunk // stride) * stride)
             begin = time.perf_counter()
-            status, done, out, inject = self.loop.advance(self._spread, self._t_zero, h, self._done, steps, stride)
+            self._stretch(steps, wait, recorder)
             elapsed = time.perf_counter() - begin
-            times = np.asarray(
-                self._t_zero + (self._done + stride * (1 + np.arange(out.shape[0]))) * h, dtype=np.float64
-            )
-            recorder.add(times, out, self.loop.electrodes.sums(inject))
-            self._done += done
-            state.t = self._t_zero + self._done * h
-            if status:
-                raise failure(self.loop.system, state, h)
-            check(self.loop.system, state, h)
+            self._since = (self._since + steps) % stride
             left -= steps
             progress(state.t)
             if elapsed < SECONDS_A_CHUNK:
                 self._chunk = min(max(2 * self._chunk, int(steps * SECONDS_A_CHUNK / max(elapsed, 1e-6))), 10**6)
             elif elapsed > 4 * SECONDS_A_CHUNK:
                 self._chunk = max(1, self._chunk // 2)
+
+    def _stretch(self, steps: int, stride: int, recorder: Recorder) -> None:
+        """Some steps; a stretch with an impossible value is repeated in halves, down to the step that made it."""
+        h, state, loop = self.dt, self.loop.state, self.loop
+        before, repeated = state.values.copy(), loop.repeated
+        status, done, out, inject = loop.advance(self._spread, self._t_zero, h, self._done, steps, stride)
+        if (status or impossible(loop.system, state)) and steps > 1:
+            state.values[:] = before
+            loop.repeated = repeated
+            half = steps // 2 if steps <= stride else steps // stride // 2 * stride or stride
+            whole = steps != stride
+            self._stretch(half, stride if half % stride == 0 else half + 1, recorder)
+            self._stretch(steps - half, stride if whole else steps - half, recorder)
+            return
+        times = self._t_zero + (self._done + stride * (1 + np.arange(out.shape[0]))) * h
+        self._done += done + (1 if status else 0)
+        state.t = self._t_zero + self._done * h
+        if status or impossible(loop.system, state):
+            raise failure(loop.system, state, h)
+        recorder.add(np.asarray(times, dtype=np.float64), out, loop.electrodes.sums(inject))
 
     def describe(self) -> str:
         """Scheme and what it chose for diffusion."""
@@ -191,13 +206,16 @@ def settle_junctions(system: System, tree: TreeArrays, values: Array) -> None:
         junction_values(values[row], conductance, tree.near_start, tree.near, tree.near_edge, tree.n_real)
 
 
+def impossible(system: System, state: Arrays) -> bool:
+    """Whether a value is not a number, or a concentration negative by more than round-off."""
+    values = state.values[:, : state.nodes]
+    rows = [f.row for f in system.fields if f.kind == "concentration"]
+    return not np.all(np.isfinite(values)) or bool(rows and values[rows].min() < -1e-9)
+
+
 def check(system: System, state: Arrays, h: float) -> None:
     """Stop at values that are not numbers, and at negative concentrations."""
-    values = state.values[:, : state.nodes]
-    if not np.all(np.isfinite(values)):
-        raise failure(system, state, h)
-    rows = [f.row for f in system.fields if f.kind == "concentration"]
-    if rows and values[rows].min() < -1e-9:
+    if impossible(system, state):
         raise failure(system, state, h)
 
 
@@ -209,19 +227,22 @@ def failure(system: System, state: Arrays, h: float) -> SolverError:
         bad = np.flatnonzero(~np.isfinite(values[f.row]))
         if bad.size:
             return SolverError(
-                f"solver: '{f.name}' became {values[f.row, bad[0]]} at {_node(system, int(bad[0]))}, {where}; reduce dt (now {h:g} ms) or check the rates of '{f.name}'"
+                f"solver: '{f.name}' became {values[f.row, bad[0]]} at {_node(system, int(bad[0]))}, {where}; "
+                f"reduce dt (now {h:g} ms) or check the rates of '{f.name}'"
             )
     for f in system.fields:
         if f.kind == "concentration" and values[f.row].min() < -1e-12:
             node = int(values[f.row].argmin())
             return SolverError(
-                f"solver: '{f.name}' became negative ({values[f.row, node]:.2g} mM) at {_node(system, node)}, {where}; reduce dt (now {h:g} ms)"
+                f"solver: '{f.name}' became negative ({values[f.row, node]:.2g} mM) at {_node(system, node)}, {where}; "
+                f"reduce dt (now {h:g} ms)"
             )
     for f in system.fields:
         if f.kind == "potential" and np.abs(values[f.row]).max() >= 1e6:
             node = int(np.abs(values[f.row]).argmax())
             return SolverError(
-                f"solver: '{f.name}' became {values[f.row, node]:.3g} mV at {_node(system, node)}, {where}; reduce dt (now {h:g} ms) or check the currents"
+                f"solver: '{f.name}' became {values[f.row, node]:.3g} mV at {_node(system, node)}, {where}; "
+                f"reduce dt (now {h:g} ms) or check the currents"
             )
     return SolverError(f"solver: the chemistry did not converge, {where}; reduce dt (now {h:g} ms)")
 

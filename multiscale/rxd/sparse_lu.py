@@ -17,7 +17,7 @@ class Factors:
 
 
 def elimination_order(pattern: set[tuple[int, int]], n: int) -> tuple[int, ...]:
-    """Order of diagonal pivots with the least fill at each step (Markowitz 1957, Manage. Sci. 3, 255); ties by index."""
+    """Order of diagonal pivots with least fill at each step (Markowitz 1957, Manage. Sci. 3, 255); ties by index."""
     rows = {i: {j for j in range(n) if (i, j) in pattern and j != i} for i in range(n)}
     cols = {j: {i for i in range(n) if (i, j) in pattern and i != j} for j in range(n)}
     left = set(range(n))

@@ -93,7 +93,8 @@ def discretize(eqs: Equations, mesh: TreeMesh) -> System:
     present = np.array([masks.place(_place(f)) for f in eqs.fields], dtype=bool).reshape(len(eqs.fields), n)
     if eqs.fields and not present.any():
         raise GeometryError(
-            f"model '{eqs.model.name}': none of its fields exists at any of the {n} nodes; check the `where` of its regions"
+            f"model '{eqs.model.name}': none of its fields exists at any of the {n} nodes; "
+            "check the `where` of its regions"
         )
     known = len(eqs.inputs)
     eqs, groups, extra = _groups(eqs, masks, n)
@@ -129,11 +130,13 @@ def initial_values(system: System, parameters: Mapping[str, float], changed: Map
             if not np.all(np.isfinite(value[system.present[f.row]])):
                 bad = int(np.flatnonzero(~np.isfinite(value) & system.present[f.row])[0])
                 raise ModelError(
-                    f"field '{f.name}': its initial value is {value[bad]} at node {bad}, expected a finite number; check `initial`"
+                    f"field '{f.name}': its initial value is {value[bad]} at node {bad}, expected a finite number; "
+                    "check `initial`"
                 )
             if f.kind == "concentration" and np.any(value[system.present[f.row]] < 0):
                 raise ModelError(
-                    f"field '{f.name}': its initial value is negative ({value[system.present[f.row]].min():g} mM), expected a concentration of 0 or more"
+                    f"field '{f.name}': its initial value is negative ({value[system.present[f.row]].min():g} mM), "
+                    "expected a concentration of 0 or more"
                 )
             values[f.row, : mesh.n] = np.where(system.present[f.row], value, 0.0)
             known[f.symbol] = values[f.row, : mesh.n]
@@ -294,12 +297,14 @@ def _diffusion(eqs: Equations, mesh: TreeMesh, present: NDArray[np.bool_]) -> Di
         d = f.owner.d_in(f.symbol.place)
         if isinstance(d, tuple):
             raise GeometryError(
-                f"species '{f.owner.name}': d has {len(d)} components, expected one number on a 1-D tree; give a scalar d"
+                f"species '{f.owner.name}': d has {len(d)} components, expected one number on a 1-D tree; "
+                "give a scalar d"
             )
         mobility = _evaluate(strip(sympy.sympify(d)), mesh, {s: v for _, s, v in eqs.parameters})
         if not np.all(np.isfinite(mobility)) or np.any(mobility < 0):
             raise ModelError(
-                f"species '{f.owner.name}': d is {mobility.min():g} um^2/ms at some node, expected a finite number of 0 or more"
+                f"species '{f.owner.name}': d is {mobility.min():g} um^2/ms at some node, "
+                "expected a finite number of 0 or more"
             )
         if not np.any(mobility > 0):
             continue

@@ -138,8 +138,8 @@ def spread_arrays(
             )
         _factorise(system.mesh, d.mass[k], d.conductance[k], 0.5 * part, tree, safe[0][k], safe[1][k], solve)
     return SpreadArrays(
-        d.rows, implicit.astype(np.int64), stages, np.ascontiguousarray(d.mass), minv, np.ascontiguousarray(d.conductance),
-        along_run(system.mesh, d.conductance), main[0], main[1], safe[0], safe[1],
+        d.rows, implicit.astype(np.int64), stages, np.ascontiguousarray(d.mass), minv,
+        np.ascontiguousarray(d.conductance), along_run(system.mesh, d.conductance), main[0], main[1], safe[0], safe[1],
     )  # fmt: skip
 
 
@@ -195,5 +195,6 @@ def scratch(system: System, work: int, electrodes: int) -> tuple[Array, ...]:
         *[np.zeros(n) for _ in range(4)],
     ]
     return (
-        np.zeros(max(1, work)), np.zeros((5, n)), *line, *moves, *rest, np.zeros(n), np.zeros(electrodes), np.zeros(electrodes),
+        np.zeros(max(1, work)), np.zeros((5, n)), *line, *moves, *rest, np.zeros(n), np.zeros(electrodes),
+        np.zeros(electrodes),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Run by test_cuda.py with NUMBA_ENABLE_CUDASIM=1: prints the largest relative difference between CUDA and CPU kernels."""
+"""Run by test_cuda.py with NUMBA_ENABLE_CUDASIM=1: prints the largest relative difference of CUDA and CPU kernels."""
 
 import numpy as np
 
@@ -38,7 +38,8 @@ react, membrane = (
     react_kernel("react_0", eqs, group.terms, False),
     membrane_kernel("membrane_0", eqs, group.terms, moved),
 )
-assert react is not None and membrane is not None
+assert react is not None
+assert membrane is not None
 n = state.shape[1]
 
 cpu = cache.load(

@@ -14,7 +14,7 @@ PEERS = Path(__file__).with_name("peers.py")
 
 @pytest.fixture(scope="module")
 def neuron(tmp_path_factory):
-    """``neuron("hh_axon", dt=0.025, ...)``: arrays by name from the function of `peers.py`, each request computed once."""
+    """``neuron("hh_axon", dt=0.025)``: arrays by name from a function of `peers.py`; each request is computed once."""
     known = {}
 
     def ask(model, **values):

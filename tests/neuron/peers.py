@@ -93,10 +93,10 @@ def morphology(path, segments, amplitude, dt, stop):
         else:
             made.insert("pas")
             made.g_pas, made.e_pas = 5e-5, -65
-    clamp = pulse(cell["soma"](0.5), amplitude, 1, stop)
+    clamps = [pulse(cell["soma"](0.5), amplitude, start, 2) for start in (1, 30)]
     v = voltages([segment for made in cell.values() for segment in made], dt, stop)
     names = np.array([name for name, made in cell.items() for _ in made])
-    return {"v": v, "names": names, "kept": np.array(clamp.amp)}
+    return {"v": v, "names": names, "kept": np.array(len(clamps))}
 
 
 def clamped(resistance, dt, stop):
@@ -183,18 +183,18 @@ def stores(dt, stop):
     return {**found, "kept": np.array(len(kept))}
 
 
-def plasma_pump(dt, stop):
-    """A calcium pump and a leak across the surface of a tapering cable; outside is constant."""
+def plasma_pump(d, end, dt, stop):
+    """A calcium pump and a leak across the surface of a cable that tapers to a diameter `end`; outside is constant."""
     from neuron import rxd
 
     cable = h.Section(name="cable")
     cable.pt3dadd(0, 0, 0, 2)
-    cable.pt3dadd(50, 0, 0, 0.5)
+    cable.pt3dadd(50, 0, 0, end)
     cable.nseg = 25
     cyt = rxd.Region([cable], name="cyt", geometry=rxd.inside)
     bath = rxd.Region([cable], name="bath", geometry=rxd.Shell(1, 2))
     surface = rxd.Region([cable], name="surface", geometry=rxd.membrane())
-    ca = rxd.Species(cyt, name="ca", d=0.2, initial=lambda node: 1.0 if node.x < 0.5 else 0.2)
+    ca = rxd.Species(cyt, name="ca", d=d, initial=lambda node: 1.0 if node.x < 0.5 else 0.2)
     out = rxd.Parameter(bath, name="out", value=2.0)
     pump = MOLECULES * 0.003 * ca[cyt] / (0.3 + ca[cyt])
     kept = [

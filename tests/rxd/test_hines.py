@@ -9,7 +9,7 @@ from multiscale.rxd.targets.settings import jit_enabled
 
 
 def random_tree(rng, n):
-    """Nodes in depth-first order with their runs: parents before children, a run where the parent is the node before."""
+    """Nodes in depth-first order with their runs: parents come first, a run where the node before is the parent."""
     parent = np.array([-1] + [i - 1 if rng.random() < 0.7 else int(rng.integers(0, i)) for i in range(1, n)])
     starts = np.flatnonzero(parent != np.arange(n) - 1) if n > 1 else np.array([0])
     starts = np.union1d([0], starts)

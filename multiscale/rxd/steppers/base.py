@@ -9,7 +9,8 @@ class Part:
     """One part of a step.
 
     Attributes:
-        kind: "diffuse", "react" (chemistry and gates, potential held) or "membrane" (potential, and what currents move).
+        kind: "diffuse", "react" (chemistry and gates, potential held) or "membrane" (potential, and what currents
+            move).
         share: length of the part as a share of the step.
         offset: where in the step it begins, as a share of the step.
     """

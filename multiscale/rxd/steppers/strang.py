@@ -21,7 +21,8 @@ class Strang(Stepper):
     def __post_init__(self) -> None:
         if self.reaction_tolerance is not None and not self.reaction_tolerance > 0:
             raise ModelError(
-                f"stepper Strang: reaction_tolerance is {self.reaction_tolerance}, expected a number above 0; give for example 1e-4"
+                f"stepper Strang: reaction_tolerance is {self.reaction_tolerance}, expected a number above 0; "
+                "give for example 1e-4"
             )
 
     @property

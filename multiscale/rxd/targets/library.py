@@ -28,6 +28,5 @@ def functions() -> dict[str, str]:
 def library_source(jit: bool) -> str:
     """Text of the library file."""
     parts = [header(jit)]
-    for source in functions().values():
-        parts.append("\n\n@JIT\n" + source)
+    parts += ["\n\n@JIT\n" + source for source in functions().values()]
     return "".join(parts)

@@ -97,8 +97,8 @@ def _words(text: str) -> list[str]:
 def react_source(kernel: Kernel, block: int, contiguous: bool) -> str:
     """Function ``name(Y, Q, P, nodes, W, t, h, tol) -> status``; 0 or 1 + the first node of the block that failed.
 
-    A block whose check fails repeats its step in 2, 4, 8, ... equal parts. A failed block leaves its bad values in Y, so
-    that the caller can name the state.
+    A block whose check fails repeats its step in 2, 4, 8, ... equal parts. A failed block leaves its bad values in Y,
+    so that the caller can name the state.
     """
     slot = _slots(kernel)
     written = {place[1]: value for place, value in kernel.outputs}

@@ -16,7 +16,10 @@ def header() -> str:
 
 
 def react_source(kernel: Kernel) -> str:
-    """Kernel ``name(Y, Q, P, nodes, t, h, tol, status)``; ``status[k]`` is 1 where node k's check failed at every length."""
+    """Kernel ``name(Y, Q, P, nodes, t, h, tol, status)``.
+
+    ``status[k]`` is 1 where node k's check failed at every length.
+    """
     written = {place[1]: value for place, value in kernel.outputs}
     lines = _head(kernel, "t_start, h_full, tol, status")
     lines += ["    parts = 1", "    while True:"]

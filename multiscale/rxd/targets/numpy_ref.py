@@ -95,7 +95,7 @@ def _dexprel(x: Any) -> Any:
 
 
 def _elementwise(function: Any) -> Any:
-    return lambda x: np.vectorize(function, otypes=[np.float64])(x)
+    return np.vectorize(function, otypes=[np.float64])
 
 
 _FUNCTIONS: dict[str, Any] = {

@@ -76,9 +76,9 @@ def _dexprel(x):
 _MATH = "".join(
     f"\n\ndef _{name}(x):\n    return math.{call}(x)\n"
     for name, call in (
-        ("sqrt", "sqrt"), ("tanh", "tanh"), ("sin", "sin"), ("cos", "cos"), ("tan", "tan"), ("atan", "atan"), ("asin", "asin"),
-        ("acos", "acos"), ("sinh", "sinh"), ("cosh", "cosh"), ("floor", "floor"), ("ceil", "ceil"), ("erf", "erf"),
-        ("gamma", "gamma"),
+        ("sqrt", "sqrt"), ("tanh", "tanh"), ("sin", "sin"), ("cos", "cos"), ("tan", "tan"), ("atan", "atan"),
+        ("asin", "asin"), ("acos", "acos"), ("sinh", "sinh"), ("cosh", "cosh"), ("floor", "floor"), ("ceil", "ceil"),
+        ("erf", "erf"), ("gamma", "gamma"),
     )
 )  # fmt: skip
 
@@ -94,6 +94,8 @@ def _log(x):
 def _pow(x, y):
     return x ** y if x > 0.0 else (0.0 if x == 0.0 and y > 0.0 else math.nan)
 """
+
+_LOG_SERIES = _horner("q", LOG_COEFFICIENTS)
 
 _BIT_EXP = f"""
 @intrinsic
@@ -130,7 +132,7 @@ def _log(x):
     s = (m - 1.0) / (m + 1.0)
     q = s * s
     n = float(e)
-    y = n * 0.693147180369123816490 + (2.0 * s + (2.0 * s * q * {_horner("q", LOG_COEFFICIENTS)} + n * 1.90821492927058770002e-10))
+    y = n * 0.693147180369123816490 + (2.0 * s + (2.0 * s * q * {_LOG_SERIES} + n * 1.90821492927058770002e-10))
     return y if x > 0.0 else math.nan
 
 
