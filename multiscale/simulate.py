@@ -3,7 +3,6 @@
 import math
 import time as clock
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,9 +11,9 @@ import sympy
 from numpy.typing import NDArray
 
 from multiscale.electro.stimuli import Stimulus, electrodes
-from multiscale.errors import GeometryError, ModelError
+from multiscale.errors import ModelError
 from multiscale.export import checkpoint
-from multiscale.geometry import Cable, Location, Morphology, Point
+from multiscale.geometry import Cable, Morphology, Point
 from multiscale.model import Model
 from multiscale.processes import unit_of
 from multiscale.progress import Progress
@@ -25,8 +24,9 @@ from multiscale.rxd.equations import Equations, equations
 from multiscale.rxd.mesh import TreeMesh
 from multiscale.rxd.point_run import PointRunner
 from multiscale.rxd.program import build
-from multiscale.rxd.record import Recorder, Selection
+from multiscale.rxd.record import Recorder
 from multiscale.rxd.run import FixedRunner, Loop, Runner
+from multiscale.rxd.selection import Recordable, selection
 from multiscale.rxd.steppers.adaptive import Adaptive
 from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.steppers.strang import Strang
@@ -34,14 +34,13 @@ from multiscale.rxd.system import System, discretize, initial_values
 from multiscale.rxd.targets.settings import jit_enabled
 from multiscale.rxd.tree import discretize_geometry
 from multiscale.solution import Solution
-from multiscale.species import Parameter, Species, State
-from multiscale.symbols import FieldSymbol, ParameterSymbol, Probe, quantity
+from multiscale.species import Parameter
+from multiscale.symbols import FieldSymbol, ParameterSymbol, quantity
 from multiscale.units import has_units, mM, ms, strip, to_base
 
 Array = NDArray[np.float64]
 Quantity: TypeAlias = float | sympy.Expr
 Geometry: TypeAlias = Point | Cable | Morphology
-Recordable: TypeAlias = FieldSymbol | Probe | Species | State | str
 
 DEFAULT_DT = 0.025  # ms, NEURON's, for models with a membrane potential
 DEFAULT_SAMPLES = 500
@@ -83,17 +82,9 @@ def simulate(
         SolverError: the run met a value that is not finite, or a negative concentration.
     """  # fmt: skip
     simulation = Simulation(
-        model,
-        geometry,
-        dt=dt,
-        stepper=stepper,
-        record=record,
-        every=every,
-        stimuli=stimuli,
-        initial=initial,
-        progress=progress,
-        seed=seed,
-    )
+        model, geometry, dt=dt, stepper=stepper, record=record, every=every, stimuli=stimuli, initial=initial,
+        progress=progress, seed=seed,
+    )  # fmt: skip
     return simulation.run(duration)
 
 
@@ -126,7 +117,7 @@ class Simulation:
         self._system = discretize(eqs, self.mesh)
         self._parameters = np.array([value for _, _, value in eqs.parameters] or [0.0])
         self.arrays = Arrays(0.0, tuple(f.name for f in eqs.fields), self._initial(eqs, initial), self.mesh.n)
-        self._selection = _selection(record, eqs, self.mesh)
+        self._selection = selection(record, eqs, self.mesh)
         self._electrodes = electrodes(stimuli, self.mesh)
         if stimuli and eqs.potential is None:
             raise ModelError(
@@ -290,14 +281,9 @@ class Simulation:
     def _make_runner(self) -> Runner:
         if isinstance(self._stepper, Adaptive) and self.mesh.n == 1:
             return PointRunner(
-                self._system,
-                self._stepper,
-                self.arrays,
-                self._parameters,
-                self._electrodes,
-                self._selection,
+                self._system, self._stepper, self.arrays, self._parameters, self._electrodes, self._selection,
                 jit_enabled(),
-            )
+            )  # fmt: skip
         scheme = Strang() if isinstance(self._stepper, Adaptive) else self._stepper
         program = build(self._system, scheme, jit_enabled())
         loop = Loop(self._system, scheme, program, self.arrays, self._parameters, self._electrodes, self._selection)
@@ -351,47 +337,6 @@ def _scheme(
             return None, Adaptive(rtol=1e-6) if system.mesh.n == 1 else Adaptive()
         return DEFAULT_DT, stepper or Strang()
     return positive(dt, ms, "simulation: dt"), stepper or Strang()
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    name: str
-    row: int
-    location: Location | None
-
-
-def _selection(record: Recordable | Iterable[Recordable] | None, eqs: Equations, mesh: TreeMesh) -> Selection:
-    if record is None:
-        wanted = [_Wanted(f.name, f.row, None) for f in eqs.fields]
-    else:
-        single = isinstance(record, str | sympy.Basic | Probe) or not isinstance(record, Iterable)
-        items: Any = [record] if single else record
-        wanted = [w for item in items for w in _wanted(item, eqs)]
-    every = np.arange(mesh.n, dtype=np.int64)
-    names = [w.name for w in wanted]
-    for name in names:
-        if names.count(name) > 1:
-            raise ModelError(f"record: '{name}' is listed twice, expected once; leave one out")
-    nodes = tuple(every if w.location is None else np.array([mesh.locate(w.location)], dtype=np.int64) for w in wanted)
-    return Selection(tuple(names), tuple(w.row for w in wanted), nodes)
-
-
-def _wanted(item: Any, eqs: Equations) -> list[_Wanted]:
-    what, location = (item.field, item.location) if isinstance(item, Probe) else (item, None)
-    if isinstance(item, Probe) and not isinstance(location, Location):
-        raise GeometryError(
-            f"record: '{what}' is wanted at {location!r}, expected a place such as cell.soma(0.5); give one"
-        )
-    if isinstance(what, str):
-        found = [f for f in eqs.fields if f.name == what]
-    elif isinstance(what, Species | State):
-        found = [f for f in eqs.fields if f.owner == what]
-    else:
-        found = [f for f in eqs.fields if isinstance(what, sympy.Basic) and f.symbol == what]
-    if not found:
-        name, known = getattr(what, "name", what), ", ".join(f.name for f in eqs.fields)
-        raise ModelError(f"record: '{name}' is not a field of model '{eqs.model.name}'; it has {known}")
-    return [_Wanted(f.name if location is None else f"{f.name}@{location}", f.row, location) for f in found]
 
 
 def _fixed(model: Model, system: System) -> dict[str, str]:

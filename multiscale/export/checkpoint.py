@@ -36,7 +36,7 @@ def write(path: Path, state: State) -> None:
         with h5py.File(temporary, "w") as f:
             f.attrs["format"], f.attrs["version"] = "multiscale state", VERSION
             f.attrs["model_hash"], f.attrs["t"] = state.model_hash, state.t
-            f.attrs["checksum"] = _checksum(state.values)
+            f.attrs["checksum"] = _checksum(state)
             f["values"] = state.values
             f["names"] = np.array([n.encode() for n in state.names], dtype="S")
             f["parameter_names"] = np.array([n.encode() for n in state.parameters], dtype="S")
@@ -68,21 +68,25 @@ def read(path: Path) -> State:
                     f"checkpoint '{path}': it is not a saved state of version {VERSION}; save one with Simulation.save"
                 )
             values = np.array(f["values"], dtype=np.float64)
-            if f.attrs["checksum"] != _checksum(values):
-                raise FormatError(
-                    f"checkpoint '{path}': its checksum does not fit its values, the file is damaged; "
-                    "use an earlier one"
-                )
             names = tuple(n.decode() for n in f["names"][:])
             parameters = {
                 n.decode(): float(v) for n, v in zip(f["parameter_names"][:], f["parameter_values"][:], strict=True)
             }
-            return State(str(f.attrs["model_hash"]), float(f.attrs["t"]), names, values, parameters)
-    except (OSError, KeyError) as error:
+            state = State(str(f.attrs["model_hash"]), float(f.attrs["t"]), names, values, parameters)
+            if f.attrs["checksum"] != _checksum(state):
+                raise FormatError(
+                    f"checkpoint '{path}': its checksum does not fit what it holds, the file is damaged; "
+                    "use an earlier one"
+                )
+            return state
+    except FormatError:
+        raise
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
         raise FormatError(
             f"checkpoint '{path}': it is not a readable HDF5 state; save one with Simulation.save"
         ) from error
 
 
-def _checksum(values: NDArray[np.float64]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+def _checksum(state: State) -> str:
+    rest = repr((state.t, state.names, sorted(state.parameters.items()), state.values.shape))
+    return hashlib.sha256(np.ascontiguousarray(state.values).tobytes() + rest.encode()).hexdigest()

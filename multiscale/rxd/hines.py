@@ -72,8 +72,7 @@ def tree_solve(dinv, fac, parent, run_start, run_stop, rhs):
             rhs[i - 1] = b
         rhs[parent[start]] += fac[start] * b
     left, right = run_start[0], run_stop[0] - 1
-    odd = (right - left) % 2 == 1
-    if odd:
+    if (right - left) % 2 == 1:
         rhs[right - 1] += fac[right] * rhs[right]
         right -= 1
     half = (right - left) // 2
@@ -85,7 +84,19 @@ def tree_solve(dinv, fac, parent, run_start, run_stop, rhs):
         b = rhs[k - 1] + fac[k] * b
         rhs[i + 1] = a
         rhs[k - 1] = b
-    a = (a + b - own) * dinv[middle]
+    rhs[middle] = a + b - own
+    tree_descend(dinv, fac, parent, run_start, run_stop, rhs)
+
+
+def tree_descend(dinv, fac, parent, run_start, run_stop, rhs):
+    """Back substitution: the root's run from its middle to both ends, then the others to the tips; see `tree_solve`."""
+    left, right = run_start[0], run_stop[0] - 1
+    odd = (right - left) % 2 == 1
+    if odd:
+        right -= 1
+    half = (right - left) // 2
+    middle = left + half
+    a = rhs[middle] * dinv[middle]
     b = a
     rhs[middle] = a
     for j in range(1, half + 1):
@@ -96,11 +107,6 @@ def tree_solve(dinv, fac, parent, run_start, run_stop, rhs):
         rhs[k] = b
     if odd:
         rhs[right + 1] = rhs[right + 1] * dinv[right + 1] + fac[right + 1] * rhs[right]
-    tree_descend(dinv, fac, parent, run_start, run_stop, rhs)
-
-
-def tree_descend(dinv, fac, parent, run_start, run_stop, rhs):
-    """Back substitution of all runs but the root's, from the root to the tips; arguments as in `tree_solve`."""
     for r in range(1, run_start.size):
         start = run_start[r]
         x = rhs[start] * dinv[start] + fac[start] * rhs[parent[start]]
@@ -131,8 +137,7 @@ def tree_factor_solve(diag, off, parent, run_start, run_stop, dinv, fac, rhs):
         diag[parent[start]] -= off[start] * f
         rhs[parent[start]] += f * b
     left, right = run_start[0], run_stop[0] - 1
-    odd = (right - left) % 2 == 1
-    if odd:
+    if (right - left) % 2 == 1:
         dinv[right] = 1.0 / diag[right]
         fac[right] = off[right] * dinv[right]
         diag[right - 1] -= off[right] * fac[right]
@@ -156,15 +161,5 @@ def tree_factor_solve(diag, off, parent, run_start, run_stop, dinv, fac, rhs):
         rhs[k - 1] = b
     dinv[middle] = 1.0 / (d + e - diag[middle])
     fac[middle] = 0.0
-    a = (a + b - own) * dinv[middle]
-    b = a
-    rhs[middle] = a
-    for j in range(1, half + 1):
-        i, k = middle - j, middle + j
-        a = rhs[i] * dinv[i] + fac[i] * a
-        b = rhs[k] * dinv[k] + fac[k] * b
-        rhs[i] = a
-        rhs[k] = b
-    if odd:
-        rhs[right + 1] = rhs[right + 1] * dinv[right + 1] + fac[right + 1] * rhs[right]
+    rhs[middle] = a + b - own
     tree_descend(dinv, fac, parent, run_start, run_stop, rhs)

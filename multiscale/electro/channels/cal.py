@@ -3,7 +3,7 @@
 Source: gates of Kay and Wong (1987), J. Physiol. 392, 603 (CA1 pyramidal cells), as second power, in the form of Traub,
 Wong, Miles and Michelson (1991), J. Neurophysiol. 66, 635; permeation by Goldman (1943) and Hodgkin and Katz (1949).
 The rates are used at body temperature as they stand, as in Traub's models; models that take those of Kay and Wong to
-hold at 21 degrees Celsius make the gate about five times faster there.
+hold at 21 degrees Celsius have a gate about five times faster at body temperature.
 """
 
 from sympy.logic.boolalg import Boolean
