@@ -17,7 +17,7 @@ from multiscale.segmentation import SegmentCount
 from multiscale.simulate import Simulation, simulate
 from multiscale.species import Species
 from multiscale.symbols import distance, x
-from multiscale.units import ms, um
+from multiscale.units import mM, ms, um
 
 cyt = Region("cyt")
 
@@ -31,7 +31,7 @@ def tree(n):
 
 
 def spread(d=1.0):
-    a = Species("a", cyt, d=d * um**2 / ms, initial=1 + sympy.cos(np.pi * x / (100 * um)))
+    a = Species("a", cyt, d=d * um**2 / ms, initial=(1 + sympy.cos(np.pi * x / (100 * um))) * mM)
     return a, Model(a)
 
 
@@ -49,7 +49,7 @@ def test_order_in_dx_on_a_cable():
 
 def test_order_in_dx_on_a_branching_tapering_tree():
     """Against 8 times finer segments: values at the same places, averaged over volumes, converge as dx^2."""
-    a = Species("a", cyt, d=1 * um**2 / ms, initial=1 + sympy.cos(np.pi * distance / (60 * um)))
+    a = Species("a", cyt, d=1 * um**2 / ms, initial=(1 + sympy.cos(np.pi * distance / (60 * um))) * mM)
     fine_n = 160
 
     def run(n):
@@ -89,5 +89,5 @@ def test_order_in_dt_with_reactions_on_a_tree(stepper, order):
         .y[:, -1]
         .reshape(3, n)
     )
-    errors = [np.abs(run(dt)[0].arrays.values[:, :n] - exact).max() for dt in (1.0, 0.5, 0.25)]
+    errors = [np.abs(run(dt)[0].arrays.values[:, :n] - exact).max() for dt in (0.5, 0.25, 0.125)]
     np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / errors[1:]), order, atol=0.15)

