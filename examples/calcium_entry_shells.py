@@ -9,7 +9,7 @@ import numpy as np
 
 from multiscale import Bath, Cable, Flux, Layers, Membrane, Model, Parameter, Reaction, Species, VClamp, plot, simulate
 from multiscale.electro.channels.cal import cal
-from multiscale.units import cm, mM, ms, mV, nM, ohm, s, uF, uM, um
+from multiscale.units import celsius, cm, mM, ms, mV, nM, ohm, s, uF, uM, um
 
 shells = Layers("cyt", (1.0, 0.9, 0.8, 0.6, 0.3, 0.0))
 bath = Bath(ca=2 * mM)
@@ -20,6 +20,7 @@ plasma = Membrane(
     capacitance=1 * uF / cm**2,
     resistivity=100 * ohm * cm,
     initial=-65 * mV,
+    temperature=celsius(35),
 )
 on, off = Parameter("on", 0.1 / uM / ms), Parameter("off", 0.02 / ms)
 rest, total = 50 * nM, 100 * uM
@@ -27,10 +28,10 @@ bound = total * rest / (rest + 0.2 * uM)
 ca = Species("ca", shells, d=0.22 * um**2 / ms, z=2, initial=rest)
 free = Species("buf", shells, d=0.05 * um**2 / ms, initial=total - bound)
 complexed = Species("cabuf", shells, d=0.05 * um**2 / ms, initial=bound)
-pump = Parameter("pump", 0.2 * um / s)
+pump = Parameter("pump", 20 * um / s)
 outer = ca[shells.outer]
 model = Model(
-    *cal(plasma, ca=ca),
+    *cal(plasma, ca=ca, pbar=2e-5 * cm / s),
     *[Reaction(f"binding_{i}", ca[r] + free[r], complexed[r], on, off) for i, r in enumerate(shells.regions)],
     Flux("pmca", outer, ca[bath], pump * (outer - rest), membrane=plasma),
     name="calcium entry into shells",

@@ -36,7 +36,7 @@ class AdaptiveTreeRunner(Runner):
             self._interval(start + k * every, every)
             loop.state.t = start + (k + 1) * every
             rows, nodes = loop.record
-            entries = loop.scratch[-2].copy()
+            entries = loop.scratch[-1].copy()
             recorder.add(
                 np.array([loop.state.t]), loop.state.values[rows, nodes][None], loop.electrodes.sums(entries[None])
             )

@@ -34,6 +34,39 @@ def electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit):
         inject[k] = share * clamp_value[k, 0] + admit[k] * (clamp_value[k, 2] - v[clamp_node[k]])
 
 
+def clamp_switches(t, h, clamp_time, clamp_value):
+    """Whether a voltage clamp switches in the step [t, t + h): such a step is backward Euler, which cannot overshoot.
+
+    ROS2 overshoots a jump of the command by up to a fifth where h is a few times the clamp's time constant.
+    """
+    for k in range(clamp_value.shape[0]):
+        if clamp_value[k, 1] > 0.0:
+            for edge in range(2):
+                ahead = (clamp_time[k, edge] - t) / h
+                if -1e-9 <= ahead < 1.0 - 1e-9:
+                    return True
+    return False
+
+
+def electrode_means(keep, weight, theta, clamp_node, inject, admit, k_v, mean):
+    """Mean current of each electrode over the step: exactly the charge that the stages of the step brought, over h.
+
+    The two stages of ROS2 add up to ``C (v1 - v0)/h = (f1 + theta J k1)/2 + (f2 + theta J k2)/2``.
+
+    Args:
+        keep: 0 in the first stage, 1 in the second.
+        weight: of the stage: 1 for backward Euler, 1/2 for each stage of ROS2.
+        theta: implicitness times step, ms.
+        clamp_node: see `electrodes`, as `inject` and `admit`.
+        inject: see `clamp_node`.
+        admit: see `clamp_node`.
+        k_v: dv/dt of the stage, mV/ms, shape (n,).
+        mean: pA, shape (k,); written.
+    """
+    for k in range(clamp_node.size):
+        mean[k] = keep * mean[k] + weight * (inject[k] - theta * admit[k] * k_v[clamp_node[k]])
+
+
 def cable_matrix(theta, capacitance, area, conductance, axial, kdiag, clamp_node, admit, diag, off):
     """``C + theta (A g + K)`` in symmetric tree form; theta is the step times the scheme's implicitness, ms.
 

@@ -52,7 +52,9 @@ def balance(terms: Iterable[Term]) -> Balance:
     )
 
 
-def react_kernel(name: str, eqs: Equations, terms: Iterable[Term], tolerance: bool) -> Kernel | None:
+def react_kernel(
+    name: str, eqs: Equations, terms: Iterable[Term], tolerance: bool, implicitness: float = GAMMA
+) -> Kernel | None:
     """Local chemistry and gates over a step ``h`` from time ``t``, potential held; None where nothing reacts.
 
     Args:
@@ -60,6 +62,7 @@ def react_kernel(name: str, eqs: Equations, terms: Iterable[Term], tolerance: bo
         eqs: the numbered equations.
         terms: the terms that act at the node.
         tolerance: check the embedded error estimate against ``tol`` (relative; 1e-9 of it absolute in mM) as well.
+        implicitness: that of ROS2, or 1 for one stage of linearly implicit Euler, as NEURON's chemistry takes it.
     """
     rates = {row: rate for row, rate in balance(terms).rates.items() if rate != 0}
     if not rates:
@@ -76,7 +79,7 @@ def react_kernel(name: str, eqs: Equations, terms: Iterable[Term], tolerance: bo
     unknown = [row for row in rates if row not in exact]
     check = ""
     if unknown:
-        new, check = _ros2(emit, eqs, rates, unknown, tolerance)
+        new, check = _rosenbrock(emit, eqs, rates, unknown, tolerance, implicitness)
         outputs += [(("y", row), value) for row, value in zip(unknown, new, strict=True)]
     return _kernel(name, eqs, emit, sorted(outputs), check)
 
@@ -179,15 +182,15 @@ def _exponential_step(emit: Emitter, y: str, a: str, b: str) -> str:
     return emit.assign(f"{y} + ({a} - ({b}) * {y}) * {weight}")
 
 
-def _ros2(
-    emit: Emitter, eqs: Equations, rates: dict[int, sympy.Expr], unknown: list[int], tolerance: bool
+def _rosenbrock(
+    emit: Emitter, eqs: Equations, rates: dict[int, sympy.Expr], unknown: list[int], tolerance: bool, implicitness: float
 ) -> tuple[list[str], str]:
-    """Two stages of ROS2 for the coupled rows; returns the new values and the name of the check."""
+    """ROS2, or one stage of linearly implicit Euler, for the coupled rows: new values and the name of the check."""
     symbols = {f.row: f.symbol for f in eqs.fields}
     n = len(unknown)
     f1 = [emit(rates[row]) for row in unknown]
     matrix: dict[tuple[int, int], str] = {}
-    gh = emit.assign(f"{GAMMA!r} * h")
+    gh = emit.assign(f"{implicitness!r} * h")
     for i, row in enumerate(unknown):
         for j, other in enumerate(unknown):
             element = _derivative(rates[row], symbols[other])
@@ -202,7 +205,10 @@ def _ros2(
     moving = [emit(s) if s != 0 else "" for s in slopes]
     first = [emit.assign(f"{f} + {gh} * ({m})") if m else f for f, m in zip(f1, moving, strict=True)]
     k1 = sparse_lu.solve(emit, factors, first)
-    stage = {symbols[row]: emit.assign(f"y{row} + h * {k}") for row, k in zip(unknown, k1, strict=True)}
+    ahead = [emit.assign(f"y{row} + h * {k}") for row, k in zip(unknown, k1, strict=True)]
+    if implicitness == 1.0:
+        return ahead, _check(emit, eqs, unknown, ahead, [], factors.pivots, False)
+    stage = {symbols[row]: name for row, name in zip(unknown, ahead, strict=True)}
     later = {now: emit.assign("t + h")} if any(moving) else {}
     emit.rebind({**stage, **later})
     f2 = [emit(rates[row]) for row in unknown]

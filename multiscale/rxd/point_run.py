@@ -42,7 +42,7 @@ class PointRunner(Runner):
         extra = -(-factor_size(system.equations) // n)
         self._work = np.zeros((WORK_ROWS + extra, n))
         self._counts = np.zeros(3, dtype=np.int64)
-        self._step = 0.0
+        self._step, self._stopped = 0.0, math.nan
         self._least = np.array([_LEAST_SCALE[f.kind] for f in system.fields])
 
     def run(self, stop: float, every: float, recorder: Recorder, progress: Progress) -> None:
@@ -52,12 +52,14 @@ class PointRunner(Runner):
         wanted = start + (stop - start) * np.arange(1, count + 1) / count
         edges = self._stops(start, stop)
         for a, b in pairwise(edges):
+            self._step = 0.0 if a != self._stopped else self._step  # after a switch the solution may jump: start anew
             times = wanted[(wanted > a) & (wanted <= b)]
             for first in range(0, max(1, times.size), _SAMPLES_A_CALL):
                 part = times[first : first + _SAMPLES_A_CALL]
                 last = first + _SAMPLES_A_CALL >= times.size
                 self._stretch(a, b, float(b if last else part[-1]), part, recorder)
                 progress(self.state.t)
+            self._stopped = stop if b == stop else math.nan
 
     def _stretch(self, a: float, b: float, stop: float, times: Array, recorder: Recorder) -> None:
         state = self.state

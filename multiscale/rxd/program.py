@@ -21,7 +21,7 @@ SPREAD = "d_rows, d_method, d_stages, d_mass, d_minv, d_cond, d_run, d_inv, d_fa
 VOLTAGE = "capacitance, area, axial, axial_run, kdiag, moved, clamp_node, clamp_time, clamp_value"
 SCRATCH = (
     "W, work, cur, cond, cond_2, source, slope, slope_2, k1, k2, c1, c2, diag, off, v_inv, v_fac, rate, "
-    "inject, admit"
+    "inject, admit, mean"
 )
 RECORD = "rec_row, rec_node, out, out_inject"
 
@@ -99,7 +99,7 @@ def _source(system: System, stepper: Stepper, block: int, jit: bool) -> str:
     membrane: list[tuple[Kernel, int]] = []
     bodies = []
     for g, group in enumerate(system.groups):
-        kernel = react_kernel(f"react_{g}", eqs, group.terms, stepper.tolerance is not None)
+        kernel = react_kernel(f"react_{g}", eqs, group.terms, stepper.tolerance is not None, stepper.implicitness)
         if kernel is not None:
             react.append((kernel, g))
             bodies.append(numba_cpu.react_source(kernel, block, group.contiguous))
@@ -165,48 +165,58 @@ def _advance(
     ]
     if system.cable:
         lines += [
-            "            electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit)",
-            "            for k in range(inject.size):",
-            "                out_inject[written, k] = inject[k]",
+            "            for k in range(mean.size):",
+            "                out_inject[written, k] = mean[k]",
         ]
     return "\n".join([*lines, "            written += 1", "    return 0, steps, written, repeated", ""])
 
 
 def _membrane_lines(stepper: Stepper, membrane: list[tuple[Kernel, int]]) -> list[str]:
     """Backward Euler or ROS2 of the potential and of the concentrations that its currents move."""
-    theta = f"{stepper.implicitness!r} * h"
     two_stages = stepper.implicitness != 1.0
 
     def currents(time: str, conductance: str, slope: str) -> list[str]:
-        return [f"{k.name}(Y, Q, P, nodes_{g}, W, {time}, cur, {conductance}, source, {slope})" for k, g in membrane]
+        call = f"Y, Q, P, nodes_{{}}, W, {time}, cur, {conductance}, source, {slope}"
+        return [f"{k.name}({call.format(g)})" for k, g in membrane]
 
+    euler = [
+        "electrode_means(0.0, 1.0, theta, clamp_node, inject, admit, k1, mean)",
+        "for i in range(v.size):",
+        "    v[i] += h * k1[i]",
+        "move_ions_once(Y, moved, source, slope, h, k1, n_real)",
+    ]
+    ros2 = [
+        "electrode_means(0.0, 0.5, theta, clamp_node, inject, admit, k1, mean)",
+        "for i in range(v.size):",
+        "    v[i] += h * k1[i]",
+        "move_ions(Y, moved, source, slope, theta, 0.0, k1, c1, c1, h, n_real)",
+        *currents("t + h", "cond_2", "slope_2"),
+        "electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit)",
+        "net_flux(v, axial, axial_run, odd, parent, rate)",
+        "cable_rates(area, cur, clamp_node, inject, rate)",
+        "for i in range(v.size):",
+        "    k2[i] = rate[i] - 2.0 * capacitance[i] * k1[i]",
+        "tree_solve(v_inv, v_fac, parent, run_start, run_stop, k2)",
+        "electrode_means(1.0, 0.5, theta, clamp_node, inject, admit, k2, mean)",
+        # the state already holds u + h k1; the step is u + h (1.5 k1 + 0.5 k2)
+        "add_scaled(v, 0.5 * h, k1, 0.5 * h, k2, v.size)",
+        "move_ions(Y, moved, source, slope, theta, -2.0, k2, c1, c2, 0.0, n_real)",
+        "for m in range(moved.size):",
+        "    add_scaled(Y[moved[m]], 0.5 * h, c1[m], 0.5 * h, c2[m], n_real)",
+    ]
     lines = [
+        f"jump = {'clamp_switches(t, h, clamp_time, clamp_value)' if two_stages else 'True'}",
+        f"theta = h if jump else {stepper.implicitness!r} * h",
         *currents("t" if two_stages else "t + 0.5 * h", "cond", "slope"),
         "electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit)",
-        f"cable_matrix({theta}, capacitance, area, cond, axial, kdiag, clamp_node, admit, diag, off)",
+        "cable_matrix(theta, capacitance, area, cond, axial, kdiag, clamp_node, admit, diag, off)",
         "net_flux(v, axial, axial_run, odd, parent, k1)",
         "cable_rates(area, cur, clamp_node, inject, k1)",
         "tree_factor_solve(diag, off, parent, run_start, run_stop, v_inv, v_fac, k1)",
-        "for i in range(v.size):",
-        "    v[i] += h * k1[i]",
     ]
-    if not two_stages:
-        lines += ["move_ions_once(Y, moved, source, slope, h, k1, n_real)"]
+    if two_stages:
+        lines += ["if jump:", *["    " + line for line in euler], "else:", *["    " + line for line in ros2]]
     else:
-        lines += [
-            f"move_ions(Y, moved, source, slope, {theta}, 0.0, k1, c1, c1, h, n_real)",
-            *currents("t + h", "cond_2", "slope_2"),
-            "electrodes(t, h, v, clamp_node, clamp_time, clamp_value, inject, admit)",
-            "net_flux(v, axial, axial_run, odd, parent, rate)",
-            "cable_rates(area, cur, clamp_node, inject, rate)",
-            "for i in range(v.size):",
-            "    k2[i] = rate[i] - 2.0 * capacitance[i] * k1[i]",
-            "tree_solve(v_inv, v_fac, parent, run_start, run_stop, k2)",
-            # the state already holds u + h k1; the step is u + h (1.5 k1 + 0.5 k2)
-            "add_scaled(v, 0.5 * h, k1, 0.5 * h, k2, v.size)",
-            f"move_ions(Y, moved, source, slope, {theta}, -2.0, k2, c1, c2, 0.0, n_real)",
-            "for m in range(moved.size):",
-            "    add_scaled(Y[moved[m]], 0.5 * h, c1[m], 0.5 * h, c2[m], n_real)",
-        ]
+        lines += euler
     lines += ["if not_finite(v) > 0:", "    status = 1"]
     return ["        " + line for line in lines]

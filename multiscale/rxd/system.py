@@ -134,9 +134,10 @@ def initial_values(system: System, parameters: Mapping[str, float], changed: Map
                     "check `initial`"
                 )
             if f.kind == "concentration" and np.any(value[system.present[f.row]] < 0):
+                least = value[system.present[f.row]].min()
                 raise ModelError(
-                    f"field '{f.name}': its initial value is negative ({value[system.present[f.row]].min():g} mM), "
-                    "expected a concentration of 0 or more"
+                    f"field '{f.name}': its initial value is negative ({least:g} mM), expected a concentration of 0 or more; "
+                    "check `initial`"
                 )
             values[f.row, : mesh.n] = np.where(system.present[f.row], value, 0.0)
             known[f.symbol] = values[f.row, : mesh.n]
@@ -304,7 +305,7 @@ def _diffusion(eqs: Equations, mesh: TreeMesh, present: NDArray[np.bool_]) -> Di
         if not np.all(np.isfinite(mobility)) or np.any(mobility < 0):
             raise ModelError(
                 f"species '{f.owner.name}': d is {mobility.min():g} um^2/ms at some node, "
-                "expected a finite number of 0 or more"
+                "expected a finite number of 0 or more; check its formula"
             )
         if not np.any(mobility > 0):
             continue

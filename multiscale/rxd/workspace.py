@@ -196,5 +196,5 @@ def scratch(system: System, work: int, electrodes: int) -> tuple[Array, ...]:
     ]
     return (
         np.zeros(max(1, work)), np.zeros((5, n)), *line, *moves, *rest, np.zeros(n), np.zeros(electrodes),
-        np.zeros(electrodes),
+        np.zeros(electrodes), np.zeros(electrodes),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from multiscale.electro.stimuli import IClamp, Pulse, SEClamp, VClamp, electrode
 from multiscale.errors import GeometryError, ModelError, UnitError
 from multiscale.geometry import Cable, Location
 from multiscale.rxd.tree import discretize_geometry
-from multiscale.units import Mohm, mV, ms, nA, pA, s
+from multiscale.units import Mohm, ms, mV, nA, pA, s
 
 cable = Cable(10.0, n=10)
 place = cable(0.5)

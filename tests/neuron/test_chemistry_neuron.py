@@ -113,15 +113,23 @@ def theirs(neuron, case, dt):
 
 @pytest.mark.parametrize("case", CASES)
 def test_differences_shrink_with_the_step(neuron, case):
-    """Lie splitting here and there differs in the local step (second order here), so both are only of first order."""
+    """Both are of first order. With reactions inside one region the local step is the same too, linearly implicit Euler,
+    and answers agree to what NEURON's Jacobian by differences leaves; its fluxes between regions differ in first order.
+    """
     (model, geometry, names, _), steps = CASES[case], (0.2, 0.1, 0.05)
     limit = ours(model, geometry, names, Strang(), 0.0125, STOP)
     answers = [theirs(neuron, case, dt) for dt in steps]
     lie = [ours(model, geometry, names, Lie(), dt, STOP) for dt in steps]
-    for others in ([limit] * len(steps), lie):
-        distance = np.array([differences(a, b) for a, b in zip(answers, others, strict=True)])
-        np.testing.assert_allclose(distance[:-1] / distance[1:], 2.0, atol=0.1)
-        assert distance[-1].max() < 5e-4  # mM, of concentrations of about 1 mM
+    to_limit, to_lie = (
+        np.array([differences(a, b) for a, b in zip(answers, others, strict=True)]) for others in ([limit] * 3, lie)
+    )
+    np.testing.assert_allclose(to_limit[:-1] / to_limit[1:], 2.0, atol=0.1)
+    assert to_limit[-1].max() < 5e-4  # mM, of concentrations of about 1 mM
+    if case == "buffering":
+        print(to_lie)
+        assert to_lie.max() < 1e-6
+    else:
+        np.testing.assert_allclose(to_lie[:-1] / to_lie[1:], 2.0, atol=0.1)
     coarse, fine = answers[1:]
     extrapolated = [2 * b - a for a, b in zip(coarse, fine, strict=True)]
     assert (differences(extrapolated, limit) < 0.05 * differences(fine, limit)).all()
