@@ -233,7 +233,7 @@ def test_a_failed_run_can_be_read_and_saved(tmp_path):
     _, solution = failed(simulation, 5)
     solution.to_netcdf(tmp_path / "part.nc")
     assert simulation.solution["b.cyt"].values.size == 21
-    with pytest.raises(SolverError, match="solver: 'b.cyt' became nan"):
+    with pytest.raises(SolverError, match=r"solver: 'b.cyt' became nan"):
         simulation.run(1)
 
 
@@ -356,7 +356,7 @@ def test_a_damaged_state(saved, tmp_path, change):
 def test_a_file_that_is_no_state(tmp_path, saved, text):
     for content in (text, saved.read_bytes()[: saved.stat().st_size // 2]):
         (tmp_path / "bad.h5").write_bytes(content)
-        with pytest.raises(FormatError, match="it is not a readable HDF5 state; save one with Simulation.save"):
+        with pytest.raises(FormatError, match=r"it is not a readable HDF5 state; save one with Simulation.save"):
             sim(dt=1).restore(tmp_path / "bad.h5")
 
 

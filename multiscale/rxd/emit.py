@@ -22,7 +22,7 @@ _RELATIONS: dict[type, str] = {
     sympy.StrictLessThan: "<", sympy.LessThan: "<=", sympy.StrictGreaterThan: ">", sympy.GreaterThan: ">=",
     sympy.Equality: "==", sympy.Unequality: "!=",
 }  # fmt: skip
-_MAX_INTEGER_POWER = 32
+_MAX_INTEGER_POWER = 1024
 _STEEPEST = 0.5  # 1/mV: exp(0.5 v) is finite for any |v| < 1400 mV
 _MOST_MULTIPLES = 16
 
@@ -98,6 +98,10 @@ class Emitter:
             return self._exponential(expr.args[0])
         if isinstance(expr, exprel):
             return self._exprel(expr.args[0])
+        if isinstance(expr, sympy.Heaviside):  # derivatives of Min and Max bring it
+            return self.assign(f"_select({self(expr.args[0])} > 0.0, 1.0, 0.0)")
+        if isinstance(expr, sympy.DiracDelta):  # derivative of a jump: not seen by any step
+            return "0.0"
         call = _CALLS.get(type(expr), "")
         if not call:
             raise CompileError(
@@ -125,7 +129,7 @@ class Emitter:
         return self.assign(" * ".join(f"({f})" if f.startswith("-") else f for f in factors))
 
     def _power(self, base: sympy.Expr, exponent: sympy.Expr) -> str:
-        if exponent.is_Integer and abs(int(exponent)) <= _MAX_INTEGER_POWER:
+        if exponent.is_number and float(exponent).is_integer() and abs(exponent) <= _MAX_INTEGER_POWER:
             n = int(exponent)
             if n == -1:
                 return self.assign(f"1.0 / {self(base)}")

@@ -183,7 +183,12 @@ def _exponential_step(emit: Emitter, y: str, a: str, b: str) -> str:
 
 
 def _rosenbrock(
-    emit: Emitter, eqs: Equations, rates: dict[int, sympy.Expr], unknown: list[int], tolerance: bool, implicitness: float
+    emit: Emitter,
+    eqs: Equations,
+    rates: dict[int, sympy.Expr],
+    unknown: list[int],
+    tolerance: bool,
+    implicitness: float,
 ) -> tuple[list[str], str]:
     """ROS2, or one stage of linearly implicit Euler, for the coupled rows: new values and the name of the check."""
     symbols = {f.row: f.symbol for f in eqs.fields}

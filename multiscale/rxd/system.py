@@ -136,7 +136,8 @@ def initial_values(system: System, parameters: Mapping[str, float], changed: Map
             if f.kind == "concentration" and np.any(value[system.present[f.row]] < 0):
                 least = value[system.present[f.row]].min()
                 raise ModelError(
-                    f"field '{f.name}': its initial value is negative ({least:g} mM), expected a concentration of 0 or more; "
+                    f"field '{f.name}': its initial value is negative ({least:g} mM), "
+                    "expected a concentration of 0 or more; "
                     "check `initial`"
                 )
             values[f.row, : mesh.n] = np.where(system.present[f.row], value, 0.0)

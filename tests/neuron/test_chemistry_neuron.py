@@ -113,7 +113,7 @@ def theirs(neuron, case, dt):
 
 @pytest.mark.parametrize("case", CASES)
 def test_differences_shrink_with_the_step(neuron, case):
-    """Both are of first order. With reactions inside one region the local step is the same too, linearly implicit Euler,
+    """Both are of first order. With reactions in one region the local step is the same too, linearly implicit Euler,
     and answers agree to what NEURON's Jacobian by differences leaves; its fluxes between regions differ in first order.
     """
     (model, geometry, names, _), steps = CASES[case], (0.2, 0.1, 0.05)
@@ -126,7 +126,6 @@ def test_differences_shrink_with_the_step(neuron, case):
     np.testing.assert_allclose(to_limit[:-1] / to_limit[1:], 2.0, atol=0.1)
     assert to_limit[-1].max() < 5e-4  # mM, of concentrations of about 1 mM
     if case == "buffering":
-        print(to_lie)
         assert to_lie.max() < 1e-6
     else:
         np.testing.assert_allclose(to_lie[:-1] / to_lie[1:], 2.0, atol=0.1)

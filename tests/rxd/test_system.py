@@ -47,19 +47,19 @@ def test_rows_are_sorted_by_name():
 def test_what_depends_on_position_alone_is_one_input():
     """Each distinct factor is worked out once a node, not once a step."""
     a, b = Species("a", cyt), Species("b", cyt)
-    profile = 3 * exp(-distance / 10)
+    profile = exp(-distance / 10)
     system = system_of(
         Cable(8, n=4), Rate("r", a[cyt], -profile * a[cyt]), Rate("s", b[cyt], -profile * b[cyt] + diameter)
     )
     assert len(system.equations.inputs) == 2
     values = sorted(system.inputs[:, :4].tolist())
-    np.testing.assert_allclose(values[0], 1.0)  # diameter
-    np.testing.assert_allclose(values[1], 3 * np.exp(-np.array([1, 3, 5, 7]) / 10), rtol=1e-15)
+    np.testing.assert_allclose(values[0], np.exp(-np.array([1, 3, 5, 7]) / 10), rtol=1e-15)
+    np.testing.assert_allclose(values[1], 1.0)  # diameter
 
 
 def test_parameters_are_numbers_or_inputs():
     a = Species("a", cyt)
-    uniform, local = Parameter("uniform", 2.0), Parameter("local", 0.1 * distance)
+    uniform, local = Parameter("uniform", 2.0), Parameter("local", exp(-distance))
     bath = Bath(a=7.0)
     wall = Membrane("wall", inside=cyt, outside=bath)
     system = system_of(
@@ -69,7 +69,7 @@ def test_parameters_are_numbers_or_inputs():
     )
     assert [(name, value) for name, _, value in system.equations.parameters] == [("uniform", 2.0), ("a.bath", 7.0)]
     values = sorted(system.inputs[:, :4].tolist())
-    np.testing.assert_allclose(values[0], [0.1, 0.3, 0.5, 0.7], rtol=1e-15)
+    np.testing.assert_allclose(values[0], np.exp(-np.array([1, 3, 5, 7])), rtol=1e-15)
     np.testing.assert_allclose(values[1], 4 / 2.0, rtol=1e-15)  # lateral area over volume of a cylinder: 4/diameter
 
 
@@ -188,7 +188,7 @@ def test_a_single_node_does_not_diffuse():
     assert system.diffusion.mass.shape == (0, 1)
 
 
-# --- initial values -----------------------------------------------------------------------------------------------------
+# --- initial values ---------------------------------------------------------------------------------------------------
 
 
 def start(system, changed=None, **parameters):
@@ -235,7 +235,9 @@ def test_initial_values_that_cannot_be(initial, sentence):
 def test_initial_values_that_need_each_other():
     a, b = Species("a", cyt), Species("b", cyt)
     system = system_of(Cable(4, n=4), a, b)
-    with pytest.raises(ModelError, match="the initial values of 'a.cyt', 'b.cyt' need each other; give one of them as"):
+    with pytest.raises(
+        ModelError, match=r"the initial values of 'a.cyt', 'b.cyt' need each other; give one of them as"
+    ):
         start(system, {a[cyt]: b[cyt], b[cyt]: 2 * a[cyt]})
 
 
@@ -247,6 +249,6 @@ def test_what_does_not_fit_a_tree():
     ):
         system_of(fork(), Species("a", cyt, d=(1, 1, 1)))
     with pytest.raises(
-        ModelError, match="species 'a': d is -3.5 .* at some node, expected a finite number of 0 or more"
+        ModelError, match=r"species 'a': d is -3.5 .* at some node, expected a finite number of 0 or more"
     ):
         system_of(Cable(4, n=4), Species("a", cyt, d=distance - 4))
