@@ -366,3 +366,17 @@ def test_all_of_these_are_one_family():
         assert issubclass(error, MultiscaleError)
     with pytest.raises(MultiscaleError, match="duration is 0"):
         simulate(model, CABLE, 0, dt=1)
+
+
+@pytest.mark.parametrize("stepper", [lambda: Adaptive("1e-3"), lambda: Strang("x"), lambda: Adaptive(-1.0)])
+def test_tolerances_are_numbers_above_zero(stepper):
+    with pytest.raises(ModelError, match=r"stepper (Adaptive|Strang): \w+ is .*, expected a number above 0; give"):
+        stepper()
+
+
+def test_an_adaptive_run_says_lower_rtol():
+    cyt = Region("cyt")
+    a = Species("a", cyt, d=0.1, initial=1.0)
+    simulation = Simulation(Model(Rate("sink", a[cyt], -2.0)), Cable(10.0, n=5), stepper=Adaptive(1e-3))
+    with pytest.raises(SolverError, match=r"solver: 'a.cyt' became negative .* t = 0\.[56]\d* ms; lower rtol"):
+        simulation.run(2.0)

@@ -11,6 +11,7 @@ from multiscale.rxd.workspace import SpreadArrays
 
 Array = NDArray[np.float64]
 
+REMEDY = "lower rtol"
 _FINEST = 40  # halvings of the recording interval before the run is given up
 _LEAST_SCALE = {"concentration": 1e-6, "state": 1e-3, "potential": 1.0}
 
@@ -84,7 +85,7 @@ class AdaptiveTreeRunner(Runner):
         if status or not np.all(np.isfinite(twice[:, :n])) or not np.all(np.isfinite(once[:, :n])):
             state.t = t
             if h < 1e-9:
-                raise failure(loop.system, state, h)
+                raise failure(loop.system, state, REMEDY)
             state.values[:] = before
             self._counts["rejected"] += 1
             return 64.0
@@ -101,7 +102,8 @@ class AdaptiveTreeRunner(Runner):
         self._scale = scale
         self._counts["steps"] += 2
         self._smallest, self._largest = min(self._smallest, 0.5 * h), max(self._largest, 0.5 * h)
-        check(loop.system, state, h)
+        state.t = t + h
+        check(loop.system, state, REMEDY)
         return error
 
     def _spread(self, h: float) -> SpreadArrays:

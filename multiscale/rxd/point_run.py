@@ -143,7 +143,7 @@ class PointRunner(Runner):
 
     def _sentence(self, status: int, step: float) -> SolverError:
         if status in (rodas.NOT_FINITE, rodas.NEGATIVE):
-            return failure(self.system, self.state, step)
+            return failure(self.system, self.state, "lower rtol")
         names = ", ".join(f"'{f.name}'" for f in self.system.fields[:4])
         return SolverError(
             f"solver: the adaptive step fell to {step:.2g} ms at t = {self.state.t:g} ms; "

@@ -175,7 +175,7 @@ class FixedRunner(Runner):
         self._done += done + (1 if status else 0)
         state.t = self._t_zero + self._done * h
         if status or impossible(loop.system, state):
-            raise failure(loop.system, state, h)
+            raise failure(loop.system, state, f"reduce dt (now {h:g} ms)")
         recorder.add(np.asarray(times, dtype=np.float64), out, loop.electrodes.sums(inject))
 
     def describe(self) -> str:
@@ -213,14 +213,14 @@ def impossible(system: System, state: Arrays) -> bool:
     return not np.all(np.isfinite(values)) or bool(rows and values[rows].min() < -1e-9)
 
 
-def check(system: System, state: Arrays, h: float) -> None:
+def check(system: System, state: Arrays, remedy: str) -> None:
     """Stop at values that are not numbers, and at negative concentrations."""
     if impossible(system, state):
-        raise failure(system, state, h)
+        raise failure(system, state, remedy)
 
 
-def failure(system: System, state: Arrays, h: float) -> SolverError:
-    """The sentence that names the worst value: state, node, time, and what to do."""
+def failure(system: System, state: Arrays, remedy: str) -> SolverError:
+    """The sentence that names the worst value: state, node, time, and the remedy."""
     values = state.values[:, : state.nodes]
     where = f"t = {state.t:g} ms"
     for f in system.fields:
@@ -228,23 +228,23 @@ def failure(system: System, state: Arrays, h: float) -> SolverError:
         if bad.size:
             return SolverError(
                 f"solver: '{f.name}' became {values[f.row, bad[0]]} at {_node(system, int(bad[0]))}, {where}; "
-                f"reduce dt (now {h:g} ms) or check the rates of '{f.name}'"
+                f"{remedy} or check the rates of '{f.name}'"
             )
     for f in system.fields:
         if f.kind == "concentration" and values[f.row].min() < -1e-12:
             node = int(values[f.row].argmin())
             return SolverError(
                 f"solver: '{f.name}' became negative ({values[f.row, node]:.2g} mM) at {_node(system, node)}, {where}; "
-                f"reduce dt (now {h:g} ms)"
+                f"{remedy}"
             )
     for f in system.fields:
         if f.kind == "potential" and np.abs(values[f.row]).max() >= 1e6:
             node = int(np.abs(values[f.row]).argmax())
             return SolverError(
                 f"solver: '{f.name}' became {values[f.row, node]:.3g} mV at {_node(system, node)}, {where}; "
-                f"reduce dt (now {h:g} ms) or check the currents"
+                f"{remedy} or check the currents"
             )
-    return SolverError(f"solver: the chemistry did not converge, {where}; reduce dt (now {h:g} ms)")
+    return SolverError(f"solver: the chemistry did not converge, {where}; {remedy}")
 
 
 def _node(system: System, node: int) -> str:

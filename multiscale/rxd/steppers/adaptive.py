@@ -27,7 +27,7 @@ class Adaptive:
 
     def __post_init__(self) -> None:
         for name, value in (("rtol", self.rtol), ("atol", self.atol), ("max_step", self.max_step)):
-            if value is not None and not value > 0:
+            if value is not None and (not isinstance(value, int | float) or not value > 0):
                 raise ModelError(
                     f"stepper Adaptive: {name} is {value}, expected a number above 0; give for example rtol=1e-6"
                 )

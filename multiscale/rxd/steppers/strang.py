@@ -19,7 +19,8 @@ class Strang(Stepper):
     reaction_tolerance: float | None = None
 
     def __post_init__(self) -> None:
-        if self.reaction_tolerance is not None and not self.reaction_tolerance > 0:
+        tolerance = self.reaction_tolerance
+        if tolerance is not None and (not isinstance(tolerance, int | float) or not tolerance > 0):
             raise ModelError(
                 f"stepper Strang: reaction_tolerance is {self.reaction_tolerance}, expected a number above 0; "
                 "give for example 1e-4"
