@@ -74,4 +74,6 @@ def test_choices():
     assert run("_select(x[i] > 0.0, 1.0, 2.0)", x).tolist() == [2.0, 2.0, 1.0]
     assert run("_min(x[i], 1.0) + _max(x[i], 1.0)", x).tolist() == [-1.0, 1.0, 4.0]
     assert run("_sign(x[i])", x).tolist() == [-1.0, 0.0, 1.0]
+    for call in ("_min(x[i], y[i])", "_max(x[i], y[i])"):  # as numpy's minimum and maximum: no NaN is lost
+        assert np.isnan(run(call, np.array([np.nan, 1.0]), np.array([1.0, np.nan]))).all()
     assert math.isclose(run("_tanh(x[i])", x)[2], math.tanh(3.0))

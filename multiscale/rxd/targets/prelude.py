@@ -31,11 +31,11 @@ def _select(c, a, b):
 
 
 def _min(a, b):
-    return a if a < b else b
+    return a if (a < b) | (a != a) else b
 
 
 def _max(a, b):
-    return a if a > b else b
+    return a if (a > b) | (a != a) else b
 
 
 def _abs(x):
