@@ -1,6 +1,5 @@
 """simulate and Simulation: what is chosen, what is recorded, how a run goes on, and where things act."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from multiscale.simulate import Simulation, simulate
 from multiscale.species import Parameter, Species, State
 from multiscale.symbols import distance, select, tag, time
 from multiscale.units import FARADAY, mM, ms, mV, to_base, uM, um
-from multiscale.voxelize.readers import read_morphology
+from multiscale.voxelize.readers import example_morphology, read_morphology
 
 F = to_base(FARADAY)  # fC/amol
 
@@ -319,7 +318,7 @@ def test_clamps_report_their_currents():
 
 def test_channels_on_apical_dendrites_only():
     """With hardly any axial coupling every node is a cell of its own: v decays to the leak's -50 mV, or stays."""
-    cell = read_morphology(next(Path(__file__).parents[1].rglob("c91662.swc"))).with_segments(MaxLength(50 * um))
+    cell = read_morphology(example_morphology("c91662.swc")).with_segments(MaxLength(50 * um))
     plasma = Membrane("plasma", inside=cyt, capacitance=0.01, resistivity=1e12, initial=-70.0)
     g = Parameter("g", 2e-3 * (1 + distance / 500))  # nS/um^2
     model = Model(Current("leak", None, plasma, g * (plasma.v + 50.0), where=tag("apical")), name="apical")
