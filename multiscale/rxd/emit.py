@@ -173,7 +173,7 @@ class Emitter:
         return self._powers[base, n]
 
     def _exprel(self, argument: sympy.Expr) -> str:
-        """X / (exp(x) - 1) with the exponential shared; the Taylor series where that would cancel."""
+        """``x / (exp(x) - 1)`` with the exponential shared; the Taylor series where that would cancel."""
         if self.shared is None or argument.free_symbols != {self.shared}:
             return self.assign(f"_exprel({self(argument)})")
         return self.assign(f"_exprel_of({self(argument)}, {self(sympy.exp(argument))})")

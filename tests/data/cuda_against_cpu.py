@@ -7,7 +7,7 @@ from multiscale.geometry import Cable
 from multiscale.model import Model
 from multiscale.processes import Flux, Rate
 from multiscale.regions import Membrane, Region
-from multiscale.rxd import cache
+from multiscale.rxd import cache, hines
 from multiscale.rxd.equations import equations
 from multiscale.rxd.lower import membrane_kernel, react_kernel
 from multiscale.rxd.system import discretize, initial_values
@@ -45,7 +45,8 @@ n = state.shape[1]
 cpu = cache.load(
     numba_cpu.header(True) + numba_cpu.react_source(react, 64, True) + numba_cpu.membrane_source(membrane, 64, True)
 )
-gpu = cache.load(numba_cuda.header() + numba_cuda.react_source(react) + numba_cuda.membrane_source(membrane))
+kernels = numba_cuda.react_source(react) + numba_cuda.membrane_source(membrane) + numba_cuda.tree_source()
+gpu = cache.load(numba_cuda.header() + kernels)
 work = np.zeros(max(numba_cpu.work_size(k, 64) for k in (react, membrane)))
 results = []
 for target in ("cpu", "gpu"):
@@ -60,4 +61,23 @@ for target in ("cpu", "gpu"):
         assert not status.any()
         gpu.membrane_0[2, 32](y, system.inputs, parameters, group.nodes, 0.0, *out)
     results.append([y, *out])
+
+
+def tree_solutions() -> list[np.ndarray]:
+    """Three right-hand sides on a branching tree, solved by plain Python and by one thread each."""
+    parent = np.array([-1, 0, 1, 2, 1, 4])
+    start, stop = np.array([0, 4]), np.array([4, 6])
+    off = np.array([0.0, 0.5, 0.7, 0.2, 0.9, 0.4])
+    dinv, fac = np.zeros((3, 6)), np.zeros((3, 6))
+    for k in range(3):
+        hines.tree_factor(np.full(6, 4.0 + k), off, parent, start, stop, dinv[k], fac[k])
+    by_hand, by_threads = (np.random.default_rng(2).random((3, 6)) for _ in range(2))
+    for k in range(3):
+        hines.tree_solve(dinv[k], fac[k], parent, start, stop, by_hand[k])
+    gpu.tree_solve_all[1, 32](dinv, fac, parent, start, stop, by_threads)
+    return [by_hand, by_threads]
+
+
+for pair, solution in zip(results, tree_solutions(), strict=True):
+    pair.append(solution)
 print(max(float(np.max(np.abs(a - b) / (np.abs(a) + 1e-300))) for a, b in zip(*results, strict=True)))
