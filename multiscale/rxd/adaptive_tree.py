@@ -6,14 +6,13 @@ from numpy.typing import NDArray
 from multiscale.errors import SolverError
 from multiscale.rxd.record import Recorder
 from multiscale.rxd.run import Loop, Progress, Runner, check, diffusion_text, failure
-from multiscale.rxd.steppers.adaptive import Adaptive
+from multiscale.rxd.steppers.adaptive import LEAST_SCALE, Adaptive
 from multiscale.rxd.workspace import SpreadArrays
 
 Array = NDArray[np.float64]
 
 REMEDY = "lower rtol"
 _FINEST = 40  # halvings of the recording interval before the run is given up
-_LEAST_SCALE = {"concentration": 1e-6, "state": 1e-3, "potential": 1.0}
 
 
 class AdaptiveTreeRunner(Runner):
@@ -23,7 +22,7 @@ class AdaptiveTreeRunner(Runner):
         self.loop, self.control = loop, control
         self._kept: dict[float, SpreadArrays] = {}
         self._level = 10
-        self._scale = np.array([_LEAST_SCALE[f.kind] for f in loop.system.fields])
+        self._scale = np.array([LEAST_SCALE[f.kind] for f in loop.system.fields])
         self._counts = {"steps": 0, "rejected": 0}
         self._smallest, self._largest = np.inf, 0.0
 
@@ -90,10 +89,8 @@ class AdaptiveTreeRunner(Runner):
             self._counts["rejected"] += 1
             return 64.0
         scale = np.maximum(self._scale, np.abs(twice[:, :n]).max(axis=1))
-        atol = (
-            1e-3 * self.control.rtol * scale if self.control.atol is None else np.full(scale.shape, self.control.atol)
-        )
-        allowed = atol[:, None] + self.control.rtol * np.maximum(np.abs(before[:, :n]), np.abs(twice[:, :n]))
+        larger = np.maximum(np.abs(before[:, :n]), np.abs(twice[:, :n]))
+        allowed = self.control.absolute(scale)[:, None] + self.control.rtol * larger
         error = float((np.abs(twice[:, :n] - once[:, :n]) / (3.0 * allowed)).max(initial=0.0))
         if error > 1.0:
             state.values[:] = before

@@ -12,12 +12,11 @@ from multiscale.rxd.arrays import Arrays
 from multiscale.rxd.point import WORK_ROWS, factor_size, point_source, switch_times
 from multiscale.rxd.record import Recorder, Selection
 from multiscale.rxd.run import Electrodes, Progress, Runner, failure
-from multiscale.rxd.steppers.adaptive import Adaptive
+from multiscale.rxd.steppers.adaptive import LEAST_SCALE, Adaptive
 from multiscale.rxd.system import System
 
 Array = NDArray[np.float64]
 
-_LEAST_SCALE = {"concentration": 1e-6, "state": 1e-3, "potential": 1.0}
 _SAMPLES_A_CALL = 512
 
 
@@ -43,7 +42,7 @@ class PointRunner(Runner):
         self._work = np.zeros((WORK_ROWS + extra, n))
         self._counts = np.zeros(3, dtype=np.int64)
         self._step, self._stopped = 0.0, math.nan
-        self._least = np.array([_LEAST_SCALE[f.kind] for f in system.fields])
+        self._least = np.array([LEAST_SCALE[f.kind] for f in system.fields])
 
     def run(self, stop: float, every: float, recorder: Recorder, progress: Progress) -> None:
         """See `Runner`; samples come from the method's dense output, so they do not shorten the steps."""
@@ -66,11 +65,8 @@ class PointRunner(Runner):
         n = len(self.system.fields)
         y = np.ascontiguousarray(state.values[:, 0])
         rtol = self.control.rtol
-        if self.control.atol is None:
-            self._least = np.maximum(self._least, np.abs(y))
-            atol = 1e-3 * rtol * self._least
-        else:
-            atol = np.full(n, self.control.atol)
+        self._least = np.maximum(self._least, np.abs(y))
+        atol = self.control.absolute(self._least)
         floor = np.array(
             [
                 -10.0 * tol - 1e-12 if f.kind == "concentration" else -math.inf

@@ -39,18 +39,19 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Diffusion:
-    """Species that diffuse: rows (k,), capacities um^3 and conductances um^3/ms, shape (k, n_total)."""
+    """Species that diffuse.
+
+    Attributes:
+        rows: shape (k,).
+        mass: capacities, um^3, shape (k, n_total).
+        conductance: from each node to its parent, um^3/ms, shape (k, n_total).
+        stiffness: bound of the largest eigenvalue (Gershgorin), 1/ms, shape (k,).
+    """
 
     rows: Index
     mass: Array
     conductance: Array
-
-    @property
-    def stiffness(self) -> Array:
-        """Bound of the largest eigenvalue of each species (Gershgorin), 1/ms, shape (k,)."""
-        return self._bound
-
-    _bound: Array
+    stiffness: Array
 
 
 @dataclass(frozen=True, eq=False)

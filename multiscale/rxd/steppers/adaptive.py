@@ -3,7 +3,12 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from multiscale.errors import ModelError
+
+LEAST_SCALE = {"concentration": 1e-6, "state": 1e-3, "potential": 1.0}  # mM, 1, mV
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,10 @@ class Adaptive:
             raise ModelError(
                 f"stepper Adaptive: rtol is {self.rtol}, expected less than 0.1; give for example rtol=1e-4"
             )
+
+    def absolute(self, scale: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Absolute tolerance of fields of a given scale, same shape."""
+        return 1e-3 * self.rtol * scale if self.atol is None else np.full(scale.shape, self.atol)
 
     def describe(self) -> str:
         """One line."""
