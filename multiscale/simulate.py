@@ -31,7 +31,7 @@ from multiscale.rxd.steppers.adaptive import Adaptive
 from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.steppers.strang import Strang
 from multiscale.rxd.system import System, discretize, initial_values
-from multiscale.rxd.targets.settings import jit_enabled
+from multiscale.kernels.settings import jit_enabled
 from multiscale.rxd.tree import discretize_geometry
 from multiscale.solution import Solution
 from multiscale.species import Parameter

@@ -18,10 +18,12 @@ PACKAGE = Path(SPEC.origin).parent
 # Bottom floor first; a module imports only from lower floors, or, without a cycle, from its own.
 FLOORS = (
     ("errors", "progress"),
+    ("kernels",),
     ("units",),
     ("symbols", "quantity"),
     ("functions",),
     ("segmentation",),
+    ("solids", "triangles"),
     ("geometry",),
     ("regions",),
     ("species",),

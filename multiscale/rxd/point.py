@@ -6,12 +6,12 @@ import re
 
 import sympy
 
+from multiscale.kernels.header import header
 from multiscale.rxd import rodas, sparse_lu
 from multiscale.rxd.emit import Emitter
 from multiscale.rxd.equations import Equations, Term
 from multiscale.rxd.ir import Kernel
 from multiscale.rxd.lower import point_kernels
-from multiscale.rxd.targets.numba_cpu import header
 from multiscale.symbols import time as now
 
 WORK_ROWS = 14  # rows of n before the factors begin

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.errors import CompileError, SolverError
-from multiscale.rxd import cache, rodas
+from multiscale.kernels import cache
+from multiscale.rxd import rodas
 from multiscale.rxd.arrays import Arrays
 from multiscale.rxd.point import WORK_ROWS, factor_size, point_source, switch_times
 from multiscale.rxd.record import Recorder, Selection

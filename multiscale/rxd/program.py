@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from multiscale.errors import CompileError
-from multiscale.rxd import cache
+from multiscale.kernels import cache
+from multiscale.kernels.header import header
+from multiscale.kernels.library import compiled, functions
 from multiscale.rxd.equations import Term
 from multiscale.rxd.ir import Kernel
 from multiscale.rxd.lower import membrane_kernel, react_kernel
+from multiscale.rxd.solvers import SOLVERS
 from multiscale.rxd.steppers.base import Part, Stepper
 from multiscale.rxd.system import System
 from multiscale.rxd.targets import numba_cpu
-from multiscale.rxd.targets.library import functions, library_source
 
 TREE = "parent, run_start, run_stop, odd, near_start, near, near_edge, n_real"
 SPREAD = "d_rows, d_method, d_stages, d_mass, d_minv, d_cond, d_run, d_inv, d_fac, d_inv_safe, d_fac_safe"
@@ -58,18 +60,9 @@ def build(system: System, stepper: Stepper, jit: bool) -> Program:
             )
         text = _source(system, stepper, block, jit)
         cache.store(key, text)
-    cache.load(_library(jit))
+    compiled(*SOLVERS)
     first = text.split("\n", 3)[1:3]
     return Program(cache.load(text), int(first[0].split()[-1]), first[1].split()[-1] == "True")
-
-
-def _library(jit: bool) -> str:
-    key = cache.digest(f"library {cache.source_digest()} {jit}")
-    text = cache.lookup(key)
-    if text is None:
-        text = library_source(jit)
-        cache.store(key, text)
-    return text
 
 
 def _block(nodes: int) -> int:
@@ -111,9 +104,9 @@ def _source(system: System, stepper: Stepper, block: int, jit: bool) -> str:
     parts = stepper.parts(system.diffusion.rows.size > 0, bool(react), system.cable is not None)
     nodes = "".join(f"nodes_{g}, " for g in range(len(system.groups)))
     loop = _advance(parts, stepper, react, membrane, nodes, system)
-    library = f"multiscale_generated_k{cache.digest(_library(jit))}"
-    names = ", ".join(sorted(functions()))
-    head = numba_cpu.header(jit)
+    library = compiled(*SOLVERS).__name__
+    names = ", ".join(sorted(functions(SOLVERS)))
+    head = header(jit)
     first, rest = head.split("\n", 1)
     return "\n".join(
         [first, f"# work {work}", f"# react {bool(react)}", rest, f"from {library} import {names}", *bodies, loop]

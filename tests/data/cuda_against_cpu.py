@@ -4,10 +4,12 @@ import numpy as np
 
 from multiscale.electro.channels.hh import hh
 from multiscale.geometry import Cable
+from multiscale.kernels import cache
+from multiscale.kernels.header import header
 from multiscale.model import Model
 from multiscale.processes import Flux, Rate
 from multiscale.regions import Membrane, Region
-from multiscale.rxd import cache, hines
+from multiscale.rxd import hines
 from multiscale.rxd.equations import equations
 from multiscale.rxd.lower import membrane_kernel, react_kernel
 from multiscale.rxd.system import discretize, initial_values
@@ -43,7 +45,7 @@ assert membrane is not None
 n = state.shape[1]
 
 cpu = cache.load(
-    numba_cpu.header(True) + numba_cpu.react_source(react, 64, True) + numba_cpu.membrane_source(membrane, 64, True)
+    header(True) + numba_cpu.react_source(react, 64, True) + numba_cpu.membrane_source(membrane, 64, True)
 )
 kernels = numba_cuda.react_source(react) + numba_cuda.membrane_source(membrane) + numba_cuda.tree_source()
 gpu = cache.load(numba_cuda.header() + kernels)

@@ -13,18 +13,20 @@ from multiscale.electro.channels.hh import hh
 from multiscale.errors import CompileError, FormatError
 from multiscale.functions import Abs, Max, Min, acos, asin, atan, cos, cosh, exp, log, sin, sinh, sqrt, tan, tanh
 from multiscale.geometry import Cable, Point
+from multiscale.kernels import cache
+from multiscale.kernels.header import header
+from multiscale.kernels.settings import jit_enabled
 from multiscale.model import Model
 from multiscale.processes import Flux, Rate, Reaction
 from multiscale.regions import Membrane, Region
-from multiscale.rxd import cache, program
+from multiscale.rxd import program
 from multiscale.rxd.emit import Emitter, exponent_slopes
 from multiscale.rxd.equations import equations
 from multiscale.rxd.lower import membrane_kernel, react_kernel
 from multiscale.rxd.steppers.strang import Strang
 from multiscale.rxd.system import discretize
-from multiscale.rxd.targets.numba_cpu import fission, header, membrane_source, react_source, work_size
+from multiscale.rxd.targets.numba_cpu import fission, membrane_source, react_source, work_size
 from multiscale.rxd.targets.numpy_ref import run_body, run_kernel
-from multiscale.rxd.targets.settings import jit_enabled
 from multiscale.rxd.tree import discretize_geometry
 from multiscale.simulate import simulate
 from multiscale.species import Parameter, Species, State

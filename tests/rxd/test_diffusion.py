@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from multiscale.rxd import cache
+from multiscale.kernels.library import compiled
 from multiscale.rxd.diffusion import junction_values, net_flux
-from multiscale.rxd.targets.library import library_source
-from multiscale.rxd.targets.settings import jit_enabled
+from multiscale.rxd.solvers import SOLVERS
 
 N = 60
 NONE = np.zeros(0, dtype=np.int64)
@@ -25,7 +24,7 @@ GAMMA = 1 - 1 / np.sqrt(2)
 
 @pytest.fixture(scope="module")
 def solver():
-    return cache.load(library_source(jit_enabled()))
+    return compiled(*SOLVERS)
 
 
 @pytest.fixture

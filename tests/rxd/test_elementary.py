@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from multiscale.rxd import cache
-from multiscale.rxd.targets.numba_cpu import header
+from multiscale.kernels import cache
+from multiscale.kernels.header import header
+from multiscale.kernels.settings import jit_enabled
 from multiscale.rxd.targets.numpy_ref import _FUNCTIONS
-from multiscale.rxd.targets.settings import jit_enabled
 
 LOOP = """
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from multiscale.rxd import cache, hines
-from multiscale.rxd.targets.library import library_source
-from multiscale.rxd.targets.settings import jit_enabled
+from multiscale.kernels.library import compiled
+from multiscale.rxd import hines
+from multiscale.rxd.solvers import SOLVERS
 
 
 def random_tree(rng, n):
@@ -27,7 +27,7 @@ def matrix(parent, diag, off):
 
 def solvers():
     yield hines
-    yield cache.load(library_source(jit_enabled()))
+    yield compiled(*SOLVERS)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 60])

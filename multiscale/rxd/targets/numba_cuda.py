@@ -3,10 +3,11 @@
 Checked without a GPU, in the CUDA simulator against the CPU's results.
 """
 
+from multiscale.kernels.library import functions
+from multiscale.kernels.prelude import elementary
 from multiscale.rxd.ir import Kernel
-from multiscale.rxd.targets.library import functions
+from multiscale.rxd.solvers import SOLVERS
 from multiscale.rxd.targets.numba_cpu import MOST_HALVINGS
-from multiscale.rxd.targets.prelude import elementary
 
 
 def header() -> str:
@@ -55,7 +56,7 @@ def membrane_source(kernel: Kernel) -> str:
 
 def tree_source() -> str:
     """Kernel that solves one tree system a thread with the text of `hines.tree_solve` and what it calls."""
-    solvers = functions()
+    solvers = functions(SOLVERS)
     body = "".join(f"\n\n@DEVICE\n{solvers[name]}" for name in ("tree_descend", "tree_solve"))
     lines = [
         "",

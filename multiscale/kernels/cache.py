@@ -37,8 +37,8 @@ def digest(text: str) -> str:
 
 def source_digest() -> str:
     """Hash of the code generator itself: a change in it makes every earlier generated file unused."""
-    folder = Path(__file__).parent
-    files = sorted([*folder.glob("*.py"), *folder.glob("targets/*.py"), *folder.glob("steppers/*.py")])
+    package = Path(__file__).parents[1]
+    files = sorted(f for room in ("kernels", "rxd") for f in (package / room).rglob("*.py"))
     return digest("".join(digest(f.read_text(encoding="utf-8")) for f in files))
 
 
