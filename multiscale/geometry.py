@@ -10,6 +10,7 @@ import numpy as np
 
 from multiscale.errors import GeometryError, MultiscaleError
 from multiscale.segmentation import MaxLength, Polylines, Quantity, Segmentation, check_count, finite_in_base, positive
+from multiscale.solids import Near, Part, Voxels
 from multiscale.units import um
 
 Point4: TypeAlias = tuple[float, float, float, float]
@@ -136,6 +137,10 @@ class Section:
         """Path length, um."""
         return float(Polylines.of((self.points,)).length[0])
 
+    def voxels(self, dx: Quantity, samples: int = 2) -> Voxels:
+        """The section filled with cubes of side dx, um; see `Voxels`."""
+        return Voxels(self, dx, samples)
+
 
 @dataclass(frozen=True)
 class Morphology:
@@ -211,6 +216,27 @@ class Morphology:
     def with_segments(self, segments: Segmentation) -> "Morphology":
         """The same cell, cut by another rule."""
         return replace(self, segments=segments)
+
+    def voxels(self, dx: Quantity, samples: int = 2) -> Voxels:
+        """The whole cell filled with cubes of side dx, um; see `Voxels`."""
+        return Voxels(self, dx, samples)
+
+    def part(self, where: Any) -> Part:
+        """The segments at which a selector holds, such as ``tag("soma") | section("apic[0]")``."""
+        return Part(self, where)
+
+    def within(self, reach: Quantity, of: Section | Location | None = None) -> Part:
+        """The segments whose middle lies within a path distance of a place.
+
+        Args:
+            reach: um.
+            of: a section (its middle) or a place of the cell; the middle of the soma if nothing is said.
+        """
+        place = Location(of.name) if isinstance(of, Section) else of if of is not None else Location(self.soma.name)
+        if not isinstance(place, Location):
+            raise GeometryError(f"within: `of` is {of!r:.80}, expected a section or a place; write cell.soma(0.5)")
+        self[place.section]
+        return Part(self, Near(place.section, place.x, positive(reach, um, "within: reach")))
 
     def describe(self) -> str:
         """A table: sections, tips, segments, points, length, area, volume for each tag, and the extent."""

@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from multiscale.electro.stimuli import Stimulus, electrodes
 from multiscale.errors import ModelError
 from multiscale.export import checkpoint
-from multiscale.geometry import Cable, Morphology, Point
+from multiscale.kernels.settings import jit_enabled
 from multiscale.model import Model
 from multiscale.processes import unit_of
 from multiscale.progress import Progress
 from multiscale.quantity import in_base, positive
 from multiscale.rxd.adaptive_tree import AdaptiveTreeRunner
 from multiscale.rxd.arrays import Arrays
+from multiscale.rxd.cell_mesh import CellMesh, Mesh
 from multiscale.rxd.equations import Equations, equations
-from multiscale.rxd.mesh import TreeMesh
+from multiscale.rxd.injection import resolve
 from multiscale.rxd.point_run import PointRunner
 from multiscale.rxd.program import build
 from multiscale.rxd.record import Recorder
@@ -31,19 +32,19 @@ from multiscale.rxd.steppers.adaptive import Adaptive
 from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.steppers.strang import Strang
 from multiscale.rxd.system import System, discretize, initial_values
-from multiscale.kernels.settings import jit_enabled
-from multiscale.rxd.tree import discretize_geometry
+from multiscale.rxd.voxel_mesh import Geometry, mesh_of
 from multiscale.solution import Solution
+from multiscale.sources import Source
 from multiscale.species import Parameter
 from multiscale.symbols import FieldSymbol, ParameterSymbol, quantity
 from multiscale.units import has_units, mM, ms, strip, to_base
 
 Array = NDArray[np.float64]
 Quantity: TypeAlias = float | sympy.Expr
-Geometry: TypeAlias = Point | Cable | Morphology
 
 DEFAULT_DT = 0.025  # ms, NEURON's, for models with a membrane potential
-DEFAULT_SAMPLES = 500
+DEFAULT_SAMPLES, LEAST_SAMPLES = 500, 10
+DEFAULT_BYTES = 256_000_000  # of samples, where nothing was said about `every`
 
 
 def simulate(
@@ -56,6 +57,7 @@ def simulate(
     record: Recordable | Iterable[Recordable] | None = None,
     every: Quantity | None = None,
     stimuli: Sequence[Stimulus] = (),
+    sources: Sequence[Source] = (),
     initial: Mapping[FieldSymbol, Any] | None = None,
     progress: bool = False,
     seed: int = 0,
@@ -64,7 +66,7 @@ def simulate(
 
     Args:
         model: what happens.
-        geometry: where: a Point, a Cable or a Morphology.
+        geometry: where: a Point, a Cable, a Morphology, `cell.voxels(dx)`, or `Mixed(cell, voxels)`.
         duration: ms or with unit.
         dt: step, ms or with unit. Without dt and stepper: error-controlled steps, or 0.025 ms with a membrane
             potential.
@@ -73,6 +75,7 @@ def simulate(
             concentrations, states and the potential if not given.
         every: sampling interval, ms or with unit; 1/500 of the duration if not given.
         stimuli: electrodes.
+        sources: release sites, uncaging, influx at places: amounts of a species that enter in time.
         initial: initial values that replace the model's: symbol → number, quantity or expression of position.
         progress: show a bar with the time remaining.
         seed: kept with the solution (nothing in a deterministic run draws numbers).
@@ -82,8 +85,8 @@ def simulate(
         SolverError: the run met a value that is not finite, or a negative concentration.
     """  # fmt: skip
     simulation = Simulation(
-        model, geometry, dt=dt, stepper=stepper, record=record, every=every, stimuli=stimuli, initial=initial,
-        progress=progress, seed=seed,
+        model, geometry, dt=dt, stepper=stepper, record=record, every=every, stimuli=stimuli, sources=sources,
+        initial=initial, progress=progress, seed=seed,
     )  # fmt: skip
     return simulation.run(duration)
 
@@ -101,7 +104,7 @@ class Simulation:
     def __init__(
         self, model: Model, geometry: Geometry, *, dt: Quantity | None = None,
         stepper: Stepper | Adaptive | None = None, record: Recordable | Iterable[Recordable] | None = None,
-        every: Quantity | None = None, stimuli: Sequence[Stimulus] = (),
+        every: Quantity | None = None, stimuli: Sequence[Stimulus] = (), sources: Sequence[Source] = (),
         initial: Mapping[FieldSymbol, Any] | None = None, progress: bool = False, seed: int = 0,
     ) -> None:  # fmt: skip
         begin = clock.perf_counter()
@@ -113,12 +116,13 @@ class Simulation:
         self._every = None if every is None else positive(every, ms, "simulation: every")
         self._progress = progress
         eqs = equations(model)
-        self.mesh: TreeMesh = discretize_geometry(geometry)
+        self.mesh: Mesh = mesh_of(geometry, progress)
         self._system = discretize(eqs, self.mesh)
         self._parameters = np.array([value for _, _, value in eqs.parameters] or [0.0])
         self.arrays = Arrays(0.0, tuple(f.name for f in eqs.fields), self._initial(eqs, initial), self.mesh.n)
-        self._selection = selection(record, eqs, self.mesh)
-        self._electrodes = electrodes(stimuli, self.mesh)
+        self._selection = selection(record, eqs, self.mesh, self._system.present)
+        self._sources = resolve(sources, eqs, self.mesh, self._system.present)
+        self._electrodes = electrodes(stimuli, self.mesh.tree)
         if stimuli and eqs.potential is None:
             raise ModelError(
                 f"stimulus '{stimuli[0].name}': model '{model.name}' has no membrane potential; "
@@ -131,7 +135,7 @@ class Simulation:
         self._phases = {"set_up_s": clock.perf_counter() - begin}
         self._runner = self._make_runner()
         self._phases["compile_s"] = clock.perf_counter() - begin - self._phases["set_up_s"]
-        self._recorder = Recorder()
+        self._recorder = Recorder(self._selection)
         self._sample()
 
     @property
@@ -228,7 +232,7 @@ class Simulation:
         for i, (name, _, _) in enumerate(self._system.equations.parameters):
             self._parameters[i] = state.parameters.get(name, self._parameters[i])
         self._runner = self._make_runner()
-        self._recorder = Recorder()
+        self._recorder = Recorder(self._selection)
         self._sample()
 
     @property
@@ -239,16 +243,21 @@ class Simulation:
         eqs = self._system.equations
         units = {f.name: f.unit for f in eqs.fields}
         nodes: dict[str, Any] = {}
-        for name, row, chosen in zip(self._selection.names, self._selection.row, self._selection.nodes, strict=True):
-            whole = chosen.size == self.mesh.n
-            nodes[name] = None if whole else chosen
+        visible = self._system.visible
+        for name, row, chosen in zip(self._selection.names, self._selection.row, self._selection.places, strict=True):
             units[name] = eqs.fields[row].unit
+            if chosen is None:  # a mean has one value a time and no place
+                continue
+            nodes[name] = None if chosen.size == visible.size else chosen
             absent = ~self._system.present[row][chosen]
             if absent.any():
                 fields[name] = np.where(absent, np.nan, fields[name])
         for k, name in enumerate(self._electrodes.names):
             fields[f"{name}.i"], units[f"{name}.i"], nodes[f"{name}.i"] = currents[:, k], "pA", None
-        return Solution.from_arrays(times, fields, units=units, mesh=self.mesh, nodes=nodes, attrs=self._attributes())
+        shown = visible if isinstance(self.mesh, CellMesh) else None
+        return Solution.from_arrays(
+            times, fields, units=units, mesh=self.mesh, nodes=nodes, attrs=self._attributes(), visible=shown
+        )
 
     def _attributes(self) -> dict[str, Any]:
         return {
@@ -279,14 +288,15 @@ class Simulation:
         return initial_values(self._system, parameters, changed)
 
     def _make_runner(self) -> Runner:
-        if isinstance(self._stepper, Adaptive) and self.mesh.n == 1:
+        if isinstance(self._stepper, Adaptive) and self.mesh.n == 1 and not self._sources.names:
             return PointRunner(
                 self._system, self._stepper, self.arrays, self._parameters, self._electrodes, self._selection,
                 jit_enabled(),
             )  # fmt: skip
         scheme = Strang() if isinstance(self._stepper, Adaptive) else self._stepper
         program = build(self._system, scheme, jit_enabled())
-        loop = Loop(self._system, scheme, program, self.arrays, self._parameters, self._electrodes, self._selection)
+        loop = Loop(self._system, scheme, program, self.arrays, self._parameters, self._electrodes, self._selection,
+                    self._sources)
         if isinstance(self._stepper, Adaptive):
             return AdaptiveTreeRunner(loop, self._stepper)
         assert self._dt is not None
@@ -294,8 +304,9 @@ class Simulation:
 
     def _interval(self, length: float) -> float:
         """Sampling interval for a run of `length` ms; whole steps, and a whole number of them in the run."""
+        samples = self._default_samples()
         if self._dt is None:
-            return self._every or length / DEFAULT_SAMPLES
+            return self._every or length / samples
         steps = round(length / self._dt)
         if steps < 1 or abs(steps * self._dt - length) > 1e-6 * self._dt * max(1, steps):
             raise ModelError(
@@ -303,7 +314,7 @@ class Simulation:
                 f"expected a multiple of dt = {self._dt:g} ms; change one of them"
             )
         if self._every is None:
-            return self._dt * max(1, steps // DEFAULT_SAMPLES)
+            return self._dt * max(1, -(-steps // samples) if samples < DEFAULT_SAMPLES else steps // samples)
         stride = round(self._every / self._dt)
         if stride < 1 or abs(stride * self._dt - self._every) > 1e-6 * self._dt * max(1, stride):
             raise ModelError(
@@ -311,6 +322,11 @@ class Simulation:
                 f"expected a multiple of dt = {self._dt:g} ms; change one of them"
             )
         return self._every
+
+    def _default_samples(self) -> int:
+        """Samples of a run that was not told how many: fewer where each is large, as in voxels."""
+        values = max(1, self._selection.flat()[0].size)
+        return int(min(DEFAULT_SAMPLES, max(LEAST_SAMPLES, DEFAULT_BYTES // (8 * values))))
 
     def _sample(self) -> None:
         rows, nodes = self._selection.flat()

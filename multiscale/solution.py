@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from multiscale.coordinates import mesh_coords, voxel_attrs
 from multiscale.errors import FormatError
 from multiscale.export import csv, netcdf
 from multiscale.export.formats import format_of
@@ -22,13 +23,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from multiscale.geometry import Location
-    from multiscale.rxd.mesh import TreeMesh
+    from multiscale.rxd.cell_mesh import Mesh
 
 SECONDS = "_s"  # attributes that end so are phase times in s; appending runs adds them up
 PROGRAMS = ("multiscale-rxd", "numpy", "numba", "sympy", "xarray")  # whose versions are kept with a run
 OWN = ("node", "section", "position")  # coordinates v.node, ... that a variable v can bring along
-LENGTHS = ("x", "y", "z", "arc", "distance", "length", "diameter")  # arrays of the mesh in um, shape (n,)
-ENDS = ("start_x", "start_y", "start_z", "end_x", "end_y", "end_z")  # axis of each segment in um, for drawing
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +50,10 @@ class Solution:
         times: ArrayLike,
         fields: Mapping[str, ArrayLike],
         units: Mapping[str, str],
-        mesh: TreeMesh | None = None,
+        mesh: Mesh | None = None,
         nodes: Mapping[str, ArrayLike | None] | None = None,
         attrs: Mapping[str, Any] | None = None,
+        visible: NDArray[np.int64] | None = None,
     ) -> Self:
         """Build from what a recorder holds; arrays are not copied.
 
@@ -62,26 +62,32 @@ class Solution:
             fields: name to values, shape (nt, n) for all nodes of the mesh (NaN where the field does not exist),
                 (nt, k) for the k nodes of ``nodes[name]``, or (nt,) for one value a time.
             units: name to readable unit, such as ``"mM"``; absent: dimensionless.
-            mesh: the tree; None if no value has a place.
+            mesh: the nodes; None if no value has a place.
             nodes: name to node numbers, shape (k,) or a single number; None or absent: all nodes.
+            visible: nodes of the mesh that are shown, ascending, shape (n,); None: all. Node numbers of the solution
+                count these alone.
             attrs: model hash, seed, ...; a mapping inside becomes ``key.subkey``, None is left out. Names of phase
                 times, s, end with ``_s``. Versions of programs are added.
         """
         import xarray as xr
 
         times = np.asarray(times, dtype=float)
-        coords: dict[str, Any] = {"time": ("time", times, {"units": "ms", "long_name": "time"}), **_mesh_coords(mesh)}
+        coords: dict[str, Any] = {"time": ("time", times, {"units": "ms", "long_name": "time"})}
+        shown = None if mesh is None else np.arange(mesh.n) if visible is None else visible
+        if mesh is not None and shown is not None:
+            coords |= mesh_coords(mesh, shown)
         variables: dict[str, Any] = {}
         for name, values in fields.items():
             chosen = (nodes or {}).get(name)
             at = None if chosen is None else np.atleast_1d(np.asarray(chosen, dtype=np.int64))
-            array = _checked(name, np.asarray(values), times.size, mesh, at)
+            at = at if at is None or visible is None else np.searchsorted(visible, at)
+            array = _checked(name, np.asarray(values), times.size, None if shown is None else shown.size, at)
             dims = ("time", "node" if at is None else f"{name}.node")[: array.ndim]
             variables[name] = (dims, array, {"units": units.get(name, "1"), "long_name": name})
             if at is not None:
                 coords[f"{name}.node"] = (dims[1:], at if array.ndim > 1 else at[0])
         ours = {"format": netcdf.FORMAT, "format_version": netcdf.VERSION, "versions": _versions()}
-        return cls(xr.Dataset(variables, coords, _flat({**ours, **(attrs or {})})))
+        return cls(xr.Dataset(variables, coords, _flat({**ours, **voxel_attrs(mesh), **(attrs or {})})))
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -106,7 +112,8 @@ class Solution:
         variable = self.dataset.variables[name]
         dims = ["node" if dim == f"{name}.node" else str(dim) for dim in variable.dims]
         coords = {"time": self.dataset.variables["time"], **_place_coords(self.dataset, name, dims[1:])}
-        return xr.DataArray(variable.data, coords, dims, name, variable.attrs)
+        grid = {key: value for key, value in self.dataset.attrs.items() if str(key).startswith("voxel_")}
+        return xr.DataArray(variable.data, coords, dims, name, {**variable.attrs, **grid})
 
     def __contains__(self, key: object) -> bool:
         return _text(key) in self.dataset.data_vars
@@ -259,10 +266,10 @@ def _flat(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(
-    name: str, values: NDArray[Any], times: int, mesh: TreeMesh | None, at: NDArray[np.int64] | None
+    name: str, values: NDArray[Any], times: int, nodes: int | None, at: NDArray[np.int64] | None
 ) -> NDArray[Any]:
     """Values of shape (nt,) for a single node or a value without a place, else (nt, nodes)."""
-    width = at.size if at is not None else mesh.n if mesh is not None else 1
+    width = at.size if at is not None else nodes if nodes is not None else 1
     if values.ndim == 2 and values.shape[1] == 1 == width:
         values = values[:, 0]
     single = values.ndim == 1 and (at is None or width == 1)
@@ -271,29 +278,6 @@ def _checked(
             f"solution: '{name}' has shape {values.shape}, expected ({times}, {width}) for (times, nodes)"
         )
     return values
-
-
-def _mesh_coords(mesh: TreeMesh | None) -> dict[str, Any]:
-    """Coordinates along ``node`` as (dimension, values, attributes)."""
-    if mesh is None:
-        return {}
-    n, parent = mesh.n, np.asarray(mesh.parent)
-    above = parent[:n].copy()
-    while (above >= n).any():  # a junction has no volume and is not recorded: its parent stands for it
-        above = np.where(above >= n, parent[above], above)
-    um, names, tags = {"units": "um"}, np.array(mesh.section_names, dtype=np.str_), np.array(mesh.section_tags)
-    ends = np.hstack([mesh.start, mesh.end]).T
-    return {
-        "node": ("node", np.arange(n)),
-        "section": ("node", names[mesh.section]),
-        "position": ("node", mesh.position[:n], {"units": "1"}),
-        "tag": ("node", tags[mesh.section]),
-        "parent_node": ("node", above),
-        "volume": ("node", mesh.volume[:n], {"units": "um^3"}),
-        "area": ("node", mesh.area[:n], {"units": "um^2"}),
-        **{name: ("node", getattr(mesh, name)[:n], um) for name in LENGTHS},
-        **{name: ("node", values, um) for name, values in zip(ENDS, ends, strict=True)},
-    }
 
 
 def _place_coords(dataset: xr.Dataset, name: str, dims: list[str]) -> dict[str, Any]:
@@ -330,8 +314,28 @@ def _node_at(dataset: xr.Dataset, array: xr.DataArray, place: Location | tuple[s
     if "node" in dataset.dims:
         from multiscale.rxd.mesh import node_at
 
-        held = np.flatnonzero(dataset["section"].values == section)
+        here = dataset["section"].values == section
+        if "grid_x" in dataset.coords:
+            segments = here & (dataset["grid_x"].values < 0)
+            shown = np.zeros(here.size, dtype=bool)
+            shown[np.atleast_1d(array["node"].values)] = np.isfinite(np.atleast_2d(array.values)[0])
+            if not (segments & shown).any():
+                return _voxel_at(dataset, here & shown, x)
+            here = segments
+        held = np.flatnonzero(here)
         return int(held[node_at(x, held.size)]) if held.size else -1
     near = np.flatnonzero(np.atleast_1d(array["section"].values) == section)
     distance = np.abs(np.atleast_1d(array["position"].values)[near] - x)
     return int(np.atleast_1d(array["node"].values)[near[np.argmin(distance)]]) if near.size else -1
+
+
+def _voxel_at(dataset: xr.Dataset, here: NDArray[np.bool_], x: float) -> int:
+    """The voxel of a section nearest to the middle of its cross-section at x; -1 without one."""
+    held = np.flatnonzero(here)
+    if not held.size:
+        return -1
+    away = np.abs(dataset["position"].values[held] - x)
+    slab = held[away <= away.min() + 1e-6]
+    centre = np.column_stack([dataset[name].values[held] for name in "xyz"])
+    middle = np.mean([[dataset[name].values[i] for name in "xyz"] for i in slab], axis=0)
+    return int(held[np.argmin(((centre - middle) ** 2).sum(axis=1))])

@@ -24,6 +24,7 @@ from sympy.core.function import ArgumentIndexError
 from sympy.logic.boolalg import Boolean
 
 from multiscale.errors import CompileError, ModelError
+from multiscale.probes import Mean, as_place, place_text
 from multiscale.units import UnitSymbol
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -138,17 +139,26 @@ class FieldSymbol(sympy.Symbol):
         """Key of sympy's canonical order."""
         return self.class_key(), (1, self._hashable_content()), sympy.S.One.sort_key(), sympy.S.One
 
-    def at(self, location: Any) -> Probe:
-        """This field at one location, for recording."""
-        return Probe(self, location)
+    def at(self, place: Any) -> Probe:
+        """This field at a location, a point (x, y, z), or the nodes of a Line, Plane, Ball or Box, for recording."""
+        return Probe(self, as_place(place))
+
+    def mean(self, place: Any) -> Probe:
+        """The mean of this field over the nodes of a place, weighted by volume (on a membrane: by area)."""
+        return Probe(self, Mean(place))
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A field at one location of a geometry."""
+    """A field at a place of a geometry; see `multiscale.probes`."""
 
     field: FieldSymbol
     location: Any
+
+    @property
+    def name(self) -> str:
+        """Name of the recorded variable, such as ``ca.cyt@dend(0.5)`` or ``ca.cyt@(1, 2, 3)``."""
+        return f"{self.field.name}@{place_text(self.location)}"
 
 
 class ParameterSymbol(sympy.Symbol):

@@ -5,8 +5,7 @@ Python. The file's name is the hash of its text, and other kernels import it und
 not notice edits in other files, cannot go stale.
 """
 
-import inspect
-import textwrap
+import ast
 from pathlib import Path
 from types import ModuleType
 
@@ -18,12 +17,18 @@ from multiscale.kernels.settings import jit_enabled
 
 def functions(modules: tuple[ModuleType, ...]) -> dict[str, str]:
     """Name → source of every top-level function of some modules, in the order given: callees' modules come first."""
-    found: dict[str, str] = {}
-    for module in modules:
-        for name, value in vars(module).items():
-            if inspect.isfunction(value) and value.__module__ == module.__name__:
-                found[name] = textwrap.dedent(inspect.getsource(value))
-    return found
+    return {name: source for module in modules for name, source in _functions(_text(module)).items()}
+
+
+def _text(module: ModuleType) -> str:
+    return Path(str(module.__file__)).read_text(encoding="utf-8")
+
+
+def _functions(text: str) -> dict[str, str]:
+    """Name → source of the top-level functions of a file; read from the text, so that it belongs to the text's hash."""
+    lines = text.splitlines(keepends=True)
+    nodes = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    return {node.name: "".join(lines[node.lineno - 1 : node.end_lineno]).rstrip() + "\n" for node in nodes}
 
 
 def library_source(modules: tuple[ModuleType, ...], jit: bool) -> str:
@@ -41,8 +46,7 @@ def compiled(*modules: ModuleType) -> ModuleType:
             each other.
     """
     jit = jit_enabled()
-    files = [Path(str(module.__file__)) for module in (*modules, prelude, head)]
-    key = cache.digest(f"library {jit} " + " ".join(cache.digest(f.read_text(encoding="utf-8")) for f in files))
+    key = cache.digest(f"library 2 {jit} " + " ".join(cache.digest(_text(m)) for m in (*modules, prelude, head)))
     text = cache.lookup(key)
     if text is None:
         text = library_source(modules, jit)

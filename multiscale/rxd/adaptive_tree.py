@@ -5,9 +5,8 @@ from numpy.typing import NDArray
 
 from multiscale.errors import SolverError
 from multiscale.rxd.record import Recorder
-from multiscale.rxd.run import Loop, Progress, Runner, check, diffusion_text, failure
+from multiscale.rxd.run import Loop, Progress, Runner, Spread, check, diffusion_text, failure
 from multiscale.rxd.steppers.adaptive import LEAST_SCALE, Adaptive
-from multiscale.rxd.workspace import SpreadArrays
 
 Array = NDArray[np.float64]
 
@@ -20,7 +19,7 @@ class AdaptiveTreeRunner(Runner):
 
     def __init__(self, loop: Loop, control: Adaptive) -> None:
         self.loop, self.control = loop, control
-        self._kept: dict[float, SpreadArrays] = {}
+        self._kept: dict[float, Spread] = {}
         self._level = 10
         self._scale = np.array([LEAST_SCALE[f.kind] for f in loop.system.fields])
         self._counts = {"steps": 0, "rejected": 0}
@@ -103,7 +102,7 @@ class AdaptiveTreeRunner(Runner):
         check(loop.system, state, REMEDY)
         return error
 
-    def _spread(self, h: float) -> SpreadArrays:
+    def _spread(self, h: float) -> Spread:
         if h not in self._kept:
             if len(self._kept) > 64:
                 self._kept.clear()

@@ -97,14 +97,15 @@ def cable_rates(area, current, clamp_node, inject, out):
         out[clamp_node[k]] += inject[k]
 
 
-def move_ions(Y, moved, source, slope, factor, weight, k_v, previous, k_out, h, count):
+def move_ions(Y, first, moved, source, slope, factor, weight, k_v, previous, k_out, h, count):
     """Concentration rates that belong to a voltage stage: exactly the ions whose charge that stage carried.
 
     Args:
-        Y: all fields, shape (fields, n); the moved rows are advanced by ``h * k_out``.
+        Y: all fields, shape (fields, nodes); the moved rows are advanced by ``h * k_out``.
+        first: number of the tree's first node; n nodes follow.
         moved: rows of the concentrations that currents move, shape (m,).
-        source: d(concentration)/dt at the stage, mM/ms, shape (m, n).
-        slope: its derivative to v, mM/(ms mV), shape (m, n).
+        source: d(concentration)/dt at the stage, mM/ms, shape (m, nodes).
+        slope: its derivative to v, mM/(ms mV), shape (m, nodes).
         factor: implicitness times step, ms.
         weight: weight of the previous stage's rate (-2 in ROS2's second stage, else 0).
         k_v: dv/dt of the stage, mV/ms, shape (n,).
@@ -114,19 +115,19 @@ def move_ions(Y, moved, source, slope, factor, weight, k_v, previous, k_out, h, 
         count: number of nodes with a volume.
     """
     for m in range(moved.size):
-        row = Y[moved[m]]
-        s, d, p, k = source[m], slope[m], previous[m], k_out[m]
+        row = Y[moved[m], first:]
+        s, d, p, k = source[m, first:], slope[m, first:], previous[m], k_out[m]
         for i in range(count):
             k[i] = s[i] + factor * d[i] * k_v[i] + weight * p[i]
         for i in range(count):
             row[i] += h * k[i]
 
 
-def move_ions_once(Y, moved, source, slope, h, k_v, count):
+def move_ions_once(Y, first, moved, source, slope, h, k_v, count):
     """Backward Euler: the moved concentrations advance by h times their rate at the new potential; see `move_ions`."""
     for m in range(moved.size):
-        row = Y[moved[m]]
-        s, d = source[m], slope[m]
+        row = Y[moved[m], first:]
+        s, d = source[m, first:], slope[m, first:]
         for i in range(count):
             row[i] += h * (s[i] + h * d[i] * k_v[i])
 

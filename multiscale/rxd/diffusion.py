@@ -179,7 +179,7 @@ def implicit_step(
 
 
 def diffuse(
-    Y, rows, method, stages, mass, minv, cond, cond_run, dinv, fac, dinv_safe, fac_safe,
+    Y, first, rows, method, stages, mass, minv, cond, cond_run, dinv, fac, dinv_safe, fac_safe,
     parent, run_start, run_stop, odd, near_start, near, near_edge, n_real, gamma, h, work,
 ):  # fmt: skip
     """Diffuse every species over a step h. Returns how many had to be repeated with the positive scheme.
@@ -188,7 +188,8 @@ def diffuse(
     backward Euler steps of h/2, which cannot make it so (their matrix is an M-matrix).
 
     Args:
-        Y: all fields, shape (fields, n).
+        Y: all fields, shape (fields, nodes).
+        first: number of the tree's first node; n nodes follow.
         rows: rows that diffuse, shape (k,).
         method: 0 explicit (RKL2), 1 implicit (see `gamma`), shape (k,).
         stages: RKL2 stages, shape (k,).
@@ -214,7 +215,7 @@ def diffuse(
     """
     repeated = 0
     for k in range(rows.size):
-        u, y = Y[rows[k]], work[0]
+        u, y = Y[rows[k], first:], work[0]
         if method[k] == 0:
             rkl2(u, minv[k], cond[k], cond_run[k], odd, parent, near_start, near, near_edge, n_real, stages[k], h, work)
         else:

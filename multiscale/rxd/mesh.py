@@ -90,6 +90,16 @@ class TreeMesh:
         """Number of junction nodes."""
         return self.n_total - self.n
 
+    @property
+    def tree(self) -> "TreeMesh":
+        """Itself; a mesh with voxels has a tree beside them."""
+        return self
+
+    @property
+    def tree_start(self) -> int:
+        """Number of the first node of the tree."""
+        return 0
+
     def locate(self, location: Location) -> int:
         """The node that holds a place; at a border between two nodes the one farther from the section's start."""
         if location.section not in self.section_names:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sympy.core.relational import Relational
 
 from multiscale.errors import ModelError
-from multiscale.rxd.mesh import TreeMesh
+from multiscale.rxd.cell_mesh import Mesh
 from multiscale.rxd.targets.numpy_ref import evaluate as evaluate_arrays
 from multiscale.symbols import ParameterSymbol, PlaceSymbol, PositionSymbol
 from multiscale.units import strip
@@ -26,7 +26,7 @@ _COMPARE = {
 }
 
 
-def evaluate(expression: Any, mesh: TreeMesh) -> NDArray[np.float64]:
+def evaluate(expression: Any, mesh: Mesh) -> NDArray[np.float64]:
     """Value of a number or an expression of positions, units and parameters at the real nodes, base units, shape (n,).
 
     A parameter counts with the value it was made with.
@@ -44,7 +44,7 @@ def evaluate(expression: Any, mesh: TreeMesh) -> NDArray[np.float64]:
     return np.array(np.broadcast_to(result, (mesh.n,)))
 
 
-def mask(where: Any, mesh: TreeMesh) -> NDArray[np.bool_]:
+def mask(where: Any, mesh: Mesh) -> NDArray[np.bool_]:
     """At which real nodes a selector holds, shape (n,); None holds everywhere.
 
     Args:
@@ -70,7 +70,7 @@ def mask(where: Any, mesh: TreeMesh) -> NDArray[np.bool_]:
     )
 
 
-def _sections(symbol: PlaceSymbol, mesh: TreeMesh) -> NDArray[np.bool_]:
+def _sections(symbol: PlaceSymbol, mesh: Mesh) -> NDArray[np.bool_]:
     """Which sections a tag or name means, shape (sections,); "dend[3]" is that section, not a set of characters."""
     if symbol.selects == "section":
         return np.array([name == symbol.pattern or symbol.matches_section(name) for name in mesh.section_names])

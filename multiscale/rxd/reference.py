@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from multiscale.rxd.edges import diagonal
 from multiscale.rxd.lower import point_kernels
 from multiscale.rxd.mesh import TreeMesh
-from multiscale.rxd.system import System, diagonal
+from multiscale.rxd.system import System
 from multiscale.rxd.targets.numpy_ref import run_kernel
 
 Array = NDArray[np.float64]
@@ -49,7 +50,7 @@ def right_hand_side(
         parameters: uniform parameters, base units.
         inject: time ms → current into each node, pA, shape (n,).
     """
-    eqs, mesh = system.equations, system.mesh
+    eqs, mesh = system.equations, system.mesh.tree
     n, count = mesh.n, len(system.fields)
     kernels = [(point_kernels(eqs, group.terms)[0], group.nodes) for group in system.groups]
     spread = [

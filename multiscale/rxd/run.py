@@ -11,12 +11,25 @@ from numpy.typing import NDArray
 
 from multiscale.errors import SolverError
 from multiscale.rxd.arrays import Arrays
+from multiscale.rxd.cell_mesh import CellMesh
 from multiscale.rxd.diffusion import junction_values
+from multiscale.rxd.injection import SourceArrays
 from multiscale.rxd.program import Program
 from multiscale.rxd.record import Recorder, Selection
 from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.system import System
-from multiscale.rxd.workspace import SpreadArrays, TreeArrays, scratch, spread_arrays, tree_arrays, voltage_arrays
+from multiscale.rxd.voxel_spread import GridSpread, grid_spread
+from multiscale.rxd.workspace import (
+    SpreadArrays,
+    TreeArrays,
+    crossing_arrays,
+    diffusion_share,
+    join_arrays,
+    scratch,
+    spread_arrays,
+    tree_arrays,
+    voltage_arrays,
+)
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -54,6 +67,14 @@ class Electrodes:
         return out
 
 
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """Diffusion for one step length: along the tree, and in each grid of voxels."""
+
+    tree: SpreadArrays
+    grids: tuple[GridSpread, ...]
+
+
 class Runner(ABC):
     """Advances a system and records; the only thing that knows how time passes."""
 
@@ -83,6 +104,7 @@ class Loop:
         parameters: Array,
         electrodes: Electrodes,
         selection: Selection,
+        sources: SourceArrays,
     ) -> None:
         self.system, self.stepper, self.program, self.state, self.parameters = (
             system,
@@ -92,21 +114,26 @@ class Loop:
             parameters,
         )
         self.electrodes = electrodes
-        self.tree: TreeArrays = tree_arrays(system.mesh)
+        self.tree: TreeArrays = tree_arrays(system.mesh.tree)
         self.voltage = voltage_arrays(system, electrodes.as_tuple())
         self.scratch = scratch(system, program.work, electrodes.node.size)
         self.nodes = tuple(g.nodes for g in system.groups)
         self.record = selection.flat()
+        self.sources = sources
+        self.inlets = (sources.row, sources.node, sources.weight * sources.per_amount, sources.source)
+        self.space = (system.mesh.tree_start, *crossing_arrays(system), *join_arrays(system))
         self.repeated = 0
         settle_junctions(system, self.tree, state.values)
 
-    def spread(self, h: float) -> SpreadArrays:
+    def spread(self, h: float) -> Spread:
         """Diffusion factors for a step of h ms."""
         factor = getattr(self.program.module, "tree_factor", None)
-        return spread_arrays(self.system, self.stepper, self.tree, h, self.program.react, factor)
+        tree = spread_arrays(self.system, self.stepper, self.tree, h, self.program.react, factor)
+        part = h * diffusion_share(self.system, self.stepper, self.program.react)
+        return Spread(tree, tuple(grid_spread(grid, self.stepper, part) for grid in self.system.grids))
 
     def advance(
-        self, spread: SpreadArrays, t_zero: float, h: float, first: int, steps: int, every: int
+        self, spread: Spread, t_zero: float, h: float, first: int, steps: int, every: int
     ) -> tuple[int, int, Array, Array]:
         """`steps` steps of h from step number `first` after `t_zero`; samples after every `every` of them.
 
@@ -119,8 +146,9 @@ class Loop:
         tolerance = self.stepper.tolerance if self.stepper.tolerance is not None else math.inf
         status, done, written, repeated = self.program.module.advance(
             self.state.values, self.system.inputs, self.parameters, *self.nodes, *self.tree.as_tuple(),
-            *spread.as_tuple(), *self.voltage, *self.scratch, rows, nodes, out, inject, t_zero, h, first, steps, every,
-            tolerance,
+            *spread.tree.as_tuple(), *self.voltage, *self.scratch, rows, nodes, out, inject,
+            *self.inlets, self.sources.amounts(t_zero, h, steps, first), *self.space,
+            *(entry for grid in spread.grids for entry in grid.as_tuple()), t_zero, h, first, steps, every, tolerance,
         )  # fmt: skip
         self.repeated += int(repeated)
         return int(status), int(done), out[:written], inject[:written]
@@ -188,12 +216,14 @@ class FixedRunner(Runner):
         return {"steps": self._done, "repeated_diffusion_steps": self.loop.repeated}
 
 
-def diffusion_text(system: System, spread: SpreadArrays) -> str:
+def diffusion_text(system: System, spread: Spread) -> str:
     """How each species diffuses."""
     words = []
-    for k, row in enumerate(spread.rows):
-        how = "tree elimination" if spread.method[k] else f"RKL2, {spread.stages[k]} stages"
+    for k, row in enumerate(spread.tree.rows):
+        how = "tree elimination" if spread.tree.method[k] else f"RKL2, {spread.tree.stages[k]} stages"
         words.append(f"{system.fields[row].name} by {how}")
+    for grid in spread.grids:
+        words += [f"{system.fields[row].name} in voxels by {grid.describe(k)}" for k, row in enumerate(grid.rows)]
     return "; " + ", ".join(words) if words else ""
 
 
@@ -203,7 +233,8 @@ def settle_junctions(system: System, tree: TreeArrays, values: Array) -> None:
     if system.cable is not None:
         rows.append((system.cable.row, system.cable.axial))
     for row, conductance in rows:
-        junction_values(values[row], conductance, tree.near_start, tree.near, tree.near_edge, tree.n_real)
+        field = values[row, system.mesh.tree_start :]
+        junction_values(field, conductance, tree.near_start, tree.near, tree.near_edge, tree.n_real)
 
 
 def impossible(system: System, state: Arrays) -> bool:
@@ -251,4 +282,8 @@ def _node(system: System, node: int) -> str:
     mesh = system.mesh
     if mesh.n == 1:
         return "node 0"
-    return f"node {node} ({mesh.section_names[int(mesh.section[node])]}({float(mesh.position[node]):.3g}))"
+    if node < mesh.tree_start:
+        assert isinstance(mesh, CellMesh)
+        return f"the voxel at ({mesh.x[node]:.4g}, {mesh.y[node]:.4g}, {mesh.z[node]:.4g}) um"
+    section, position = mesh.section_names[int(mesh.section[node])], float(mesh.position[node])
+    return f"node {node - mesh.tree_start} ({section}({position:.3g}))"

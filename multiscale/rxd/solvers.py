@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from multiscale.rxd import cable, diffusion, hines
+from multiscale.rxd import adi, cable, coupling, diffusion, hines, voxel_diffusion
 
 # callees first
-SOLVERS: tuple[ModuleType, ...] = (hines, diffusion, cable)
+SOLVERS: tuple[ModuleType, ...] = (hines, diffusion, cable, coupling, adi, voxel_diffusion)

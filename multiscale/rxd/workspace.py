@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from multiscale.rxd.cell_mesh import CellMesh
+from multiscale.rxd.edges import diagonal
 from multiscale.rxd.hines import tree_factor
 from multiscale.rxd.mesh import TreeMesh
 from multiscale.rxd.steppers.base import Stepper
-from multiscale.rxd.system import System, diagonal
+from multiscale.rxd.system import System
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -102,6 +104,12 @@ class SpreadArrays:
         )  # fmt: skip
 
 
+def diffusion_share(system: System, stepper: Stepper, reacts: bool) -> float:
+    """Length of one diffusion part as a share of the step."""
+    parts = stepper.parts(system.diffuses, reacts, system.cable is not None)
+    return next((part.share for part in parts if part.kind == "diffuse"), 1.0)
+
+
 def spread_arrays(
     system: System, stepper: Stepper, tree: TreeArrays, h: float, reacts: bool, factor: object = None
 ) -> SpreadArrays:
@@ -116,8 +124,7 @@ def spread_arrays(
         factor: a compiled `tree_factor`; None for the plain one.
     """
     d = system.diffusion
-    parts = [p for p in stepper.parts(d.rows.size > 0, reacts, system.cable is not None) if p.kind == "diffuse"]
-    part = h * (parts[0].share if parts else 1.0)
+    part = h * diffusion_share(system, stepper, reacts)
     stages = np.array([rkl2_stages(z * part) for z in d.stiffness], dtype=np.int64)
     implicit = (stages > MOST_STAGES) if stepper.implicitness != 1.0 else np.ones(d.rows.size, dtype=bool)
     minv = np.divide(1.0, d.mass, out=np.zeros_like(d.mass), where=d.mass > 0)
@@ -127,7 +134,7 @@ def spread_arrays(
     for k in range(d.rows.size):
         if implicit[k]:
             _factorise(
-                system.mesh,
+                system.mesh.tree,
                 d.mass[k],
                 d.conductance[k],
                 stepper.implicitness * part,
@@ -136,10 +143,11 @@ def spread_arrays(
                 main[1][k],
                 solve,
             )
-        _factorise(system.mesh, d.mass[k], d.conductance[k], 0.5 * part, tree, safe[0][k], safe[1][k], solve)
+        _factorise(system.mesh.tree, d.mass[k], d.conductance[k], 0.5 * part, tree, safe[0][k], safe[1][k], solve)
     return SpreadArrays(
         d.rows, implicit.astype(np.int64), stages, np.ascontiguousarray(d.mass), minv,
-        np.ascontiguousarray(d.conductance), along_run(system.mesh, d.conductance), main[0], main[1], safe[0], safe[1],
+        np.ascontiguousarray(d.conductance), along_run(system.mesh.tree, d.conductance), main[0], main[1],
+        safe[0], safe[1],
     )  # fmt: skip
 
 
@@ -165,7 +173,7 @@ def _factorise(
 
 def voltage_arrays(system: System, electrodes: tuple[Index, Array, Array]) -> tuple[object, ...]:
     """Arrays of the cable equation in the order of the generated loop's arguments (empty ones without a potential)."""
-    cable, mesh = system.cable, system.mesh
+    cable, mesh = system.cable, system.mesh.tree
     if cable is None:
         one, none = np.zeros(1), np.zeros(0, dtype=np.int64)
         return (one, one, one, one, one, none, *electrodes)
@@ -182,11 +190,13 @@ def voltage_arrays(system: System, electrodes: tuple[Index, Array, Array]) -> tu
 
 
 def scratch(system: System, work: int, electrodes: int) -> tuple[Array, ...]:
-    """Work arrays in the order of the generated loop's arguments."""
-    n = system.mesh.n_total
+    """Work arrays in the order of the generated loop's arguments; what membrane kernels write has all the nodes."""
+    total, n = system.mesh.n_total, system.mesh.tree.n_total
     moved = system.cable.moved.size if system.cable else 0
-    line = [np.zeros(n) for _ in range(3)]
-    moves = [np.zeros((max(1, moved), n)) for _ in range(3)]
+    if system.cable is None:
+        total = 1
+    line = [np.zeros(total) for _ in range(3)]
+    moves = [np.zeros((max(1, moved), total)) for _ in range(3)]
     rest = [
         np.zeros(n),
         np.zeros(n),
@@ -197,4 +207,27 @@ def scratch(system: System, work: int, electrodes: int) -> tuple[Array, ...]:
     return (
         np.zeros(max(1, work)), np.zeros((5, n)), *line, *moves, *rest, np.zeros(n), np.zeros(electrodes),
         np.zeros(electrodes), np.zeros(electrodes),
+    )  # fmt: skip
+
+
+def crossing_arrays(system: System) -> tuple[object, ...]:
+    """What voxels and channels exchange, in the order of the generated loop's arguments; nothing on a plain tree."""
+    mesh = system.mesh
+    if not isinstance(mesh, CellMesh):
+        return ()
+    b, moved = mesh.boundary, system.cable.moved.size if system.cable else 0
+    real = mesh.exists[: mesh.tree_start].copy()
+    kept = np.zeros((max(1, moved), mesh.tree.n))
+    return (system.mirrored, system.broadcast, b.node, b.lane, b.weight, b.back, mesh.host.copy(), real, kept)
+
+
+def join_arrays(system: System) -> tuple[object, ...]:
+    """Exchange at the joins, in the order of the generated loop's arguments; nothing without a join."""
+    mesh, j = system.mesh, system.joins
+    if not isinstance(mesh, CellMesh) or j is None:
+        return ()
+    joins = mesh.joins
+    work = np.zeros(joins.lane.size)
+    return (
+        j.rows, joins.hub, joins.start, joins.lane, j.conductance, j.hub_mass, j.mass, work, work.copy(),
     )  # fmt: skip

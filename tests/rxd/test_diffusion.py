@@ -125,7 +125,7 @@ def test_a_spike_stays_positive(solver, line):
     rows = np.array([0])
     two = (cond[None], cond[None])
     repeated = solver.diffuse(
-        u, rows, one, one, mass[None], 1 / mass[None], *two, dinv, fac, dinv_safe, fac_safe, parent, *RUN, odd,
+        u, 0, rows, one, one, mass[None], 1 / mass[None], *two, dinv, fac, dinv_safe, fac_safe, parent, *RUN, odd,
         near_start, near, near_edge, n_real, GAMMA, h, np.zeros((5, N)),
     )  # fmt: skip
     assert repeated == 1

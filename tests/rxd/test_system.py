@@ -10,7 +10,8 @@ from multiscale.model import Model
 from multiscale.processes import Current, Flux, Rate
 from multiscale.regions import Bath, Membrane, Region, Shell
 from multiscale.rxd.equations import equations
-from multiscale.rxd.system import diagonal, discretize, edge_conductance, initial_values
+from multiscale.rxd.edges import diagonal, edge_conductance
+from multiscale.rxd.system import discretize, initial_values
 from multiscale.rxd.tree import discretize_geometry
 from multiscale.segmentation import SegmentCount
 from multiscale.species import Parameter, Species, State

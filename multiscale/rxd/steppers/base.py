@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from multiscale.rxd.steppers.diffusers import Diffuser
+
 
 @dataclass(frozen=True)
 class Part:
@@ -36,6 +38,11 @@ class Stepper(ABC):
     @abstractmethod
     def tolerance(self) -> float | None:
         """Relative tolerance of the local chemistry, or None for one step of ROS2 a part."""
+
+    @property
+    @abstractmethod
+    def voxel_diffusion(self) -> Diffuser | None:
+        """Scheme for diffusion in voxels; None chooses by the step."""
 
     @abstractmethod
     def describe(self) -> str:

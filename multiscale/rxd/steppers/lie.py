@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from multiscale.rxd.steppers.base import Part, Stepper
+from multiscale.rxd.steppers.diffusers import BackwardEuler, Diffuser, check_diffuser
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,15 @@ class Lie(Stepper):
 
     Source of the order: Hines and Carnevale (1997), Neural Comput. 9, 1179; Newton et al. (2018), Front. Neuroinform.
     12, 41. Gates take the exact exponential step (``cnexp``).
+
+    Attributes:
+        diffusion: how species diffuse in voxels; None is `BackwardEuler`. NEURON's own scheme is `DouglasGunn`.
     """
+
+    diffusion: Diffuser | None = None
+
+    def __post_init__(self) -> None:
+        check_diffuser("Lie", self.diffusion)
 
     @property
     def implicitness(self) -> float:
@@ -27,6 +36,11 @@ class Lie(Stepper):
         """The parts that the model has, in NEURON's order."""
         order = (("membrane", membrane), ("diffuse", diffuse), ("react", react))
         return tuple(Part(kind, 1.0, 0.0) for kind, present in order if present)
+
+    @property
+    def voxel_diffusion(self) -> Diffuser | None:
+        """Backward Euler unless another was given."""
+        return self.diffusion if self.diffusion is not None else BackwardEuler()
 
     def describe(self) -> str:
         """One line."""

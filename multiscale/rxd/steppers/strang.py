@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from multiscale.errors import ModelError
 from multiscale.rxd.steppers.base import Part, Stepper
+from multiscale.rxd.steppers.diffusers import Diffuser, check_diffuser
 
 
 @dataclass(frozen=True)
@@ -14,11 +15,15 @@ class Strang(Stepper):
     Attributes:
         reaction_tolerance: relative tolerance of the local chemistry; nodes whose error estimate is larger take smaller
             steps. None: one ROS2 step a part (smaller ones only where a concentration would become negative).
+        diffusion: how species diffuse in voxels: `RKL2()`, `DouglasGunn()` or `BackwardEuler()`; None chooses by
+            the step, and the solution says what.
     """
 
     reaction_tolerance: float | None = None
+    diffusion: Diffuser | None = None
 
     def __post_init__(self) -> None:
+        check_diffuser("Strang", self.diffusion)
         tolerance = self.reaction_tolerance
         if tolerance is not None and (not isinstance(tolerance, int | float) or not tolerance > 0):
             raise ModelError(
@@ -50,6 +55,11 @@ class Strang(Stepper):
         if not diffuse:
             return middle
         return (Part("diffuse", 0.5, 0.0), *middle, Part("diffuse", 0.5, 0.5))
+
+    @property
+    def voxel_diffusion(self) -> Diffuser | None:
+        """The scheme that was given, if any."""
+        return self.diffusion
 
     def describe(self) -> str:
         """One line."""

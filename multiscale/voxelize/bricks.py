@@ -1,0 +1,133 @@
+"""Primitives -> VoxelArrays: sparse bricks of 8 x 8 x 8 voxels, filled by the compiled kernels of `frusta`."""
+
+import math
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from multiscale.errors import GeometryError
+from multiscale.kernels.library import compiled
+from multiscale.progress import Progress
+from multiscale.segmentation import Floats, Ints
+from multiscale.voxelize import cuts, frusta
+from multiscale.voxelize.voxels import VoxelArrays, assemble
+
+SIDE = 8  # voxels along a brick
+CHUNK = 1 << 18  # voxels written between two looks at the clock
+MAX_BRICKS = (1 << 22) - 1  # 2e9 voxels: their numbers are 32-bit integers
+PATIENCE = 2.0  # s before a progress bar is shown
+
+
+@dataclass(frozen=True, eq=False)
+class Primitives:
+    """Intersections of a few features each; their union is the shape. See `cuts`.
+
+    Attributes:
+        features: kind, point, direction, radius, slope, cosine, role; um; shape (m, 11).
+        first: first feature of each primitive, then m; shape (n + 1,).
+        place: section, fraction of its length at the start and at the end, length in um; shape (n, 4).
+        low: lowest x, y, z of each primitive, um, shape (n, 3).
+        high: highest x, y, z of each primitive, um, shape (n, 3).
+    """
+
+    features: Floats
+    first: Ints
+    place: Floats
+    low: Floats
+    high: Floats
+
+
+def voxelize(
+    what: str, primitives: Primitives, origin: Floats, dx: float, samples: int, progress: bool | None
+) -> VoxelArrays:
+    """Voxels of a union of primitives.
+
+    Args:
+        what: kind and name of the shape, for messages.
+        primitives: the shape.
+        origin: a corner of the grid, um, at or below the lowest place, shape (3,).
+        dx: side of a voxel, um.
+        samples: pieces a side into which a cut voxel is divided.
+        progress: whether to show a bar when it takes long; None: only on a terminal.
+    """
+    kernels: Any = compiled(cuts, frusta)
+    features, first = primitives.features.copy(), primitives.first
+    features[:, 1:4] -= origin
+    pair_start, pair, brick = _bricks(what, kernels, primitives, features, origin, dx)
+    n, longest = brick.shape[0], int(np.diff(pair_start).max())
+    work = [
+        np.empty(size, dtype=np.int64) for size in (longest, longest, longest * int(np.diff(first).max()), longest + 1)
+    ]
+    length = np.ascontiguousarray(primitives.place[:, 3])
+    chunks: list[tuple[Any, ...]] = []
+    todo, cut, begin, bar = 0, 0, perf_counter(), Progress(n, False)
+    while todo < n:
+        size = min(CHUNK, (n - todo) * SIDE**3)
+        out = *(np.empty(size, dtype=np.int32) for _ in range(3)), np.empty((size, 5))
+        todo, voxels, more = kernels.fill_bricks(
+            features, first, length, pair_start, pair, brick, todo, n, dx, samples, cut, *work, *out
+        )
+        cut += more
+        chunks.append((*(array[:voxels] for array in out[:3]), out[3][:more].copy()))
+        if perf_counter() - begin > PATIENCE:
+            bar, begin = Progress(n, progress, label="voxels: ", unit="bricks"), math.inf
+        bar.update(todo)
+    bar.close(n)
+    if not sum(chunk[0].size for chunk in chunks):
+        raise GeometryError(f"{what}: no voxel of {dx:g} um holds any of it, expected one or more; take a smaller dx")
+    columns = [column[0] if len(column) == 1 else np.concatenate(column) for column in zip(*chunks, strict=True)]
+    count = columns[0].size
+    arrays = (
+        np.empty((count, 3), np.int32), np.empty(count), np.empty((count, 3)), np.empty(count),
+        np.empty(count, np.int32), np.empty(count, np.float32),
+    )  # fmt: skip
+    kernels.arrange(*columns, brick, *_lines(brick), features, first, primitives.place, dx, *arrays)
+    return assemble(dx, origin, *arrays)
+
+
+def _bricks(
+    what: str, kernels: Any, primitives: Primitives, features: Floats, origin: Floats, dx: float
+) -> tuple[Ints, Ints, Ints]:
+    """Lists of primitives of the bricks they reach: start of each list, the lists, and the bricks' x, y, z."""
+    side = SIDE * dx
+    low = np.floor((primitives.low - origin) / side)
+    high = np.floor((primitives.high - origin) / side)
+    extent = high.max(axis=0) + 1
+    n = primitives.first.size - 1
+    if not extent.prod() * n < 2.0**62:
+        raise GeometryError(
+            f"{what}: dx is {dx:g} um for an extent of {extent.max() * side:.3g} um, expected fewer voxels along it; "
+            "take a larger dx"
+        )
+    corners = (np.maximum(low, 0).astype(np.int64), high.astype(np.int64))
+    block = extent[1:].astype(np.int64)
+    arguments = (features, primitives.first, *corners, side, block)
+    count = kernels.pair_bricks(*arguments, np.empty(0, dtype=np.int64), False)
+    if count > MAX_BRICKS:
+        raise GeometryError(
+            f"{what}: dx is {dx:g} um, which makes about {count * SIDE**3:.1g} voxels, expected at most "
+            f"{MAX_BRICKS * SIDE**3:.1g}; take a larger dx"
+        )
+    pairs = np.empty(count, dtype=np.int64)
+    kernels.pair_bricks(*arguments, pairs, True)
+    pairs.sort()
+    key, pair = np.divmod(pairs, n)
+    start = np.flatnonzero(np.diff(key, prepend=-1))
+    key = key[start]
+    yz = block[0] * block[1]
+    brick = np.column_stack([key // yz, key % yz // block[1], key % block[1]])
+    return np.append(start, pair.size), pair, brick
+
+
+def _lines(brick: Ints) -> tuple[Ints, Ints, Ints]:
+    """For the counting sort in `frusta.arrange`: first line and step of each brick, and a counter a line."""
+    change_x = np.diff(brick[:, 0], prepend=-1) != 0
+    column = np.cumsum(change_x | (np.diff(brick[:, 1], prepend=-1) != 0)) - 1
+    slab = np.cumsum(change_x) - 1
+    slab_first = column[change_x]
+    total = int(column[-1]) + 1
+    width = np.diff(slab_first, append=total)[slab]
+    base = 64 * slab_first[slab] + 8 * (column - slab_first[slab])
+    return base, 8 * width, np.zeros(64 * total + 1, dtype=np.int64)
