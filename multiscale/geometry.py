@@ -31,6 +31,9 @@ class Location:
         if not 0 <= self.x <= 1:
             raise GeometryError(f"section '{self.section}': place {self.x!r} is off it, expected 0 to 1; correct it")
 
+    def __str__(self) -> str:
+        return f"{self.section}({self.x:g})"
+
 
 @dataclass(frozen=True)
 class Point:

@@ -60,8 +60,8 @@ class Line:
         object.__setattr__(self, "n", int(self.n))
 
     def __str__(self) -> str:
-        ends = f"{place_text(self.start)}, {place_text(self.end)}"
-        return f"line({ends})" if self.n is None else f"line({ends}, n={self.n})"
+        ends = f"{place_text(self.start)},{place_text(self.end)}"
+        return f"line({ends})" if self.n is None else f"line({ends},n={self.n})"
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Plane:
             if self.normal == direction:
                 assert self.point is not None
                 return f"plane({axis}={_number(self.point['xyz'.index(axis)])})"
-        return f"plane({place_text(self.point)}, {place_text(self.normal)})"
+        return f"plane({place_text(self.point)},{place_text(self.normal)})"
 
 
 @dataclass(frozen=True)
@@ -152,17 +152,20 @@ def point(given: Any, what: str) -> tuple[float, float, float]:
 
 
 def place_text(place: Any) -> str:
-    """A place as names of recorded variables say it: ``dend(0.5)``, ``(1, 2, 3)``, ``ball(2, (0, 0, 0))``."""
+    """A place as names of recorded variables say it: ``dend(0.5)``, ``(1,2,3)``, ``ball(2,(0,0,0))``.
+
+    Without blanks: netCDF and Zarr cannot mark a variable whose name has one as a coordinate.
+    """
     if isinstance(place, Real) and not isinstance(place, sympy.Basic):
         return _number(float(place))
     if isinstance(place, tuple):
-        return f"({', '.join(map(place_text, place))})"
-    if not dataclasses.is_dataclass(place) or isinstance(place, type) or "__str__" in vars(type(place)):
-        return str(place)
+        return f"({','.join(map(place_text, place))})"
     if hasattr(place, "section") and hasattr(place, "x"):
         return str(place)  # a Location says its own name
+    if not dataclasses.is_dataclass(place) or isinstance(place, type) or "__str__" in vars(type(place)):
+        return str(place).replace(" ", "")
     parts = [place_text(getattr(place, field.name)) for field in dataclasses.fields(place)]
-    return f"{type(place).__name__.lower()}({', '.join(parts)})"
+    return f"{type(place).__name__.lower()}({','.join(parts)})"
 
 
 def _number(value: float) -> str:

@@ -13,19 +13,20 @@ from numpy.typing import NDArray
 from multiscale.electro.stimuli import Stimulus, electrodes
 from multiscale.errors import ModelError
 from multiscale.export import checkpoint
+from multiscale.export.streaming import ZarrStore
 from multiscale.kernels.settings import jit_enabled
 from multiscale.model import Model
 from multiscale.processes import unit_of
 from multiscale.progress import Progress
 from multiscale.quantity import in_base, positive
+from multiscale.recording import DEFAULT_SAMPLES, Recording
 from multiscale.rxd.adaptive_tree import AdaptiveTreeRunner
 from multiscale.rxd.arrays import Arrays
-from multiscale.rxd.cell_mesh import CellMesh, Mesh
+from multiscale.rxd.cell_mesh import Mesh
 from multiscale.rxd.equations import Equations, equations
 from multiscale.rxd.injection import resolve
 from multiscale.rxd.point_run import PointRunner
 from multiscale.rxd.program import build
-from multiscale.rxd.record import Recorder
 from multiscale.rxd.run import FixedRunner, Loop, Runner
 from multiscale.rxd.selection import Recordable, selection
 from multiscale.rxd.steppers.adaptive import Adaptive
@@ -43,8 +44,6 @@ Array = NDArray[np.float64]
 Quantity: TypeAlias = float | sympy.Expr
 
 DEFAULT_DT = 0.025  # ms, NEURON's, for models with a membrane potential
-DEFAULT_SAMPLES, LEAST_SAMPLES = 500, 10
-DEFAULT_BYTES = 256_000_000  # of samples, where nothing was said about `every`
 
 
 def simulate(
@@ -59,6 +58,7 @@ def simulate(
     stimuli: Sequence[Stimulus] = (),
     sources: Sequence[Source] = (),
     initial: Mapping[FieldSymbol, Any] | None = None,
+    store: ZarrStore | str | Path | None = None,
     progress: bool = False,
     seed: int = 0,
 ) -> Solution:
@@ -77,6 +77,8 @@ def simulate(
         stimuli: electrodes.
         sources: release sites, uncaging, influx at places: amounts of a species that enter in time.
         initial: initial values that replace the model's: symbol → number, quantity or expression of position.
+        store: a path ending in .zarr (or a `ZarrStore`) to which samples are written while the run goes on, so that
+            memory stays bounded and a killed run leaves what was written.
         progress: show a bar with the time remaining.
         seed: kept with the solution (nothing in a deterministic run draws numbers).
 
@@ -86,7 +88,7 @@ def simulate(
     """  # fmt: skip
     simulation = Simulation(
         model, geometry, dt=dt, stepper=stepper, record=record, every=every, stimuli=stimuli, sources=sources,
-        initial=initial, progress=progress, seed=seed,
+        initial=initial, store=store, progress=progress, seed=seed,
     )  # fmt: skip
     return simulation.run(duration)
 
@@ -105,7 +107,8 @@ class Simulation:
         self, model: Model, geometry: Geometry, *, dt: Quantity | None = None,
         stepper: Stepper | Adaptive | None = None, record: Recordable | Iterable[Recordable] | None = None,
         every: Quantity | None = None, stimuli: Sequence[Stimulus] = (), sources: Sequence[Source] = (),
-        initial: Mapping[FieldSymbol, Any] | None = None, progress: bool = False, seed: int = 0,
+        initial: Mapping[FieldSymbol, Any] | None = None, store: ZarrStore | str | Path | None = None,
+        progress: bool = False, seed: int = 0,
     ) -> None:  # fmt: skip
         begin = clock.perf_counter()
         if not isinstance(model, Model):
@@ -135,8 +138,8 @@ class Simulation:
         self._phases = {"set_up_s": clock.perf_counter() - begin}
         self._runner = self._make_runner()
         self._phases["compile_s"] = clock.perf_counter() - begin - self._phases["set_up_s"]
-        self._recorder = Recorder(self._selection)
-        self._sample()
+        self._recording = Recording(self._system, self._selection, self._electrodes, store)
+        self._recording.start(self.arrays, self._attributes())
 
     @property
     def t(self) -> float:
@@ -155,7 +158,7 @@ class Simulation:
         start = self.t
         with Progress(length, self._progress) as bar:
             try:
-                self._runner.run(start + length, every, self._recorder, lambda t: bar.update(t - start))
+                self._runner.run(start + length, every, self._recording.sink, lambda t: bar.update(t - start))
             finally:
                 self._phases["run_s"] = self._phases.get("run_s", 0.0) + clock.perf_counter() - begin
         return self.solution
@@ -172,7 +175,7 @@ class Simulation:
             )
         if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
             raise ModelError(f"simulation: step() got {count!r}, expected a whole number of 1 or more; give one")
-        self._runner.run(self.t + count * self._dt, self._dt, self._recorder, lambda t: None)
+        self._runner.run(self.t + count * self._dt, self._dt, self._recording.sink, lambda t: None)
 
     def set(self, parameter: Parameter | str, value: Quantity) -> None:
         """Change a uniform parameter between runs, or a bath concentration by its name ("k.bath"); nothing is compiled.
@@ -232,32 +235,12 @@ class Simulation:
         for i, (name, _, _) in enumerate(self._system.equations.parameters):
             self._parameters[i] = state.parameters.get(name, self._parameters[i])
         self._runner = self._make_runner()
-        self._recorder = Recorder(self._selection)
-        self._sample()
+        self._recording.start(self.arrays, self._attributes())
 
     @property
     def solution(self) -> Solution:
         """What has been recorded so far."""
-        times, values, currents = self._recorder.all()
-        fields = self._selection.split(values)
-        eqs = self._system.equations
-        units = {f.name: f.unit for f in eqs.fields}
-        nodes: dict[str, Any] = {}
-        visible = self._system.visible
-        for name, row, chosen in zip(self._selection.names, self._selection.row, self._selection.places, strict=True):
-            units[name] = eqs.fields[row].unit
-            if chosen is None:  # a mean has one value a time and no place
-                continue
-            nodes[name] = None if chosen.size == visible.size else chosen
-            absent = ~self._system.present[row][chosen]
-            if absent.any():
-                fields[name] = np.where(absent, np.nan, fields[name])
-        for k, name in enumerate(self._electrodes.names):
-            fields[f"{name}.i"], units[f"{name}.i"], nodes[f"{name}.i"] = currents[:, k], "pA", None
-        shown = visible if isinstance(self.mesh, CellMesh) else None
-        return Solution.from_arrays(
-            times, fields, units=units, mesh=self.mesh, nodes=nodes, attrs=self._attributes(), visible=shown
-        )
+        return self._recording.solution(self._attributes())
 
     def _attributes(self) -> dict[str, Any]:
         return {
@@ -304,7 +287,7 @@ class Simulation:
 
     def _interval(self, length: float) -> float:
         """Sampling interval for a run of `length` ms; whole steps, and a whole number of them in the run."""
-        samples = self._default_samples()
+        samples = self._recording.samples()
         if self._dt is None:
             return self._every or length / samples
         steps = round(length / self._dt)
@@ -322,16 +305,6 @@ class Simulation:
                 f"expected a multiple of dt = {self._dt:g} ms; change one of them"
             )
         return self._every
-
-    def _default_samples(self) -> int:
-        """Samples of a run that was not told how many: fewer where each is large, as in voxels."""
-        values = max(1, self._selection.flat()[0].size)
-        return int(min(DEFAULT_SAMPLES, max(LEAST_SAMPLES, DEFAULT_BYTES // (8 * values))))
-
-    def _sample(self) -> None:
-        rows, nodes = self._selection.flat()
-        values = self.arrays.values[rows, nodes][None]
-        self._recorder.add(np.array([self.t]), values, np.zeros((1, len(self._electrodes.names))))
 
 
 def _scheme(

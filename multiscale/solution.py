@@ -230,7 +230,7 @@ def _text(key: Any) -> str:
     if isinstance(key, str):
         return key
     if hasattr(key, "field") and hasattr(key, "location"):  # a probe
-        return f"{key.field.name}@{key.location}"
+        return str(key.name)
     symbol = key._sympy_() if hasattr(key, "_sympy_") else key
     return str(getattr(symbol, "name", symbol))
 

@@ -157,7 +157,7 @@ class Probe:
 
     @property
     def name(self) -> str:
-        """Name of the recorded variable, such as ``ca.cyt@dend(0.5)`` or ``ca.cyt@(1, 2, 3)``."""
+        """Name of the recorded variable, such as ``ca.cyt@dend(0.5)`` or ``ca.cyt@(1,2,3)``."""
         return f"{self.field.name}@{place_text(self.location)}"
 
 

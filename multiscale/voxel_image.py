@@ -46,7 +46,7 @@ class VoxelImage:
     @cached_property
     def low(self) -> NDArray[np.int64]:
         """Lowest grid index of any voxel, shape (3,)."""
-        return self.index.min(axis=0)
+        return np.asarray(self.index.min(axis=0))
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
@@ -136,12 +136,13 @@ class VoxelImage:
         return box
 
 
-def voxel_image(array: xr.DataArray | xr.Dataset, user: str) -> VoxelImage:
-    """Return where the voxels of a variable or a dataset are.
+def voxel_images(array: xr.DataArray | xr.Dataset, user: str) -> tuple[VoxelImage, ...]:
+    """Return where the voxels of a variable or a dataset are, one image a grid.
 
     Args:
         array: has the coordinates ``grid_x``, ``grid_y``, ``grid_z`` along ``node``, -1 at nodes that are no voxels,
-            and the attributes ``voxel_dx`` (um) and ``voxel_origin`` (text, um).
+            and the attributes ``voxel_dx`` (um) and ``voxel_origin`` (text, um). With several grids it has a coordinate
+            ``grid`` (their number) and the attributes of the others as ``voxel_dx_1``, ...
         user: what needs it, for the message.
     """
     missing = [name for name in ("grid_x", "grid_y", "grid_z") if name not in array.coords]
@@ -152,30 +153,40 @@ def voxel_image(array: xr.DataArray | xr.Dataset, user: str) -> VoxelImage:
             f"{user}: '{name}' has no {missing[0]}, expected a variable on voxels; simulate with a geometry such as "
             "cell.voxels(dx), or use plot.shape"
         )
-    grid = np.stack([np.atleast_1d(array[f"grid_{axis}"].values) for axis in AXES], axis=1).astype(np.int64)
-    nodes = np.flatnonzero((grid >= 0).all(axis=1))
-    if not nodes.size:
+    index = np.stack([np.atleast_1d(array[f"grid_{axis}"].values) for axis in AXES], axis=1).astype(np.int64)
+    inside = (index >= 0).all(axis=1)
+    if not inside.any():
         raise FormatError(f"{user}: '{name}' has no node that is a voxel, expected one or more; use plot.shape")
-    dx = float(array.attrs["voxel_dx"])
-    origin = np.array(str(array.attrs["voxel_origin"]).replace(",", " ").split(), dtype=float)
-    order = np.lexsort(grid[nodes].T[::-1])
-    nodes = nodes[order]
-    volume = array["volume"].values[nodes] if "volume" in array.coords else np.full(nodes.size, dx**3)
-    tree = np.flatnonzero((grid < 0).any(axis=1))
-    return VoxelImage(dx, origin, grid[nodes], nodes, np.clip(volume / dx**3, 0.0, 1.0), tree)
+    number = np.where(inside, array["grid"].values if "grid" in array.coords else 0, -1)
+    images = []
+    for grid in np.unique(number[inside]).tolist():
+        suffix = f"_{grid}" if grid else ""
+        dx, place = float(array.attrs[f"voxel_dx{suffix}"]), str(array.attrs[f"voxel_origin{suffix}"])
+        nodes = np.flatnonzero(number == grid)
+        nodes = nodes[np.lexsort(index[nodes].T[::-1])]
+        volume = array["volume"].values[nodes] if "volume" in array.coords else np.full(nodes.size, dx**3)
+        origin = np.array(place.split(), dtype=float)
+        images.append(
+            VoxelImage(dx, origin, index[nodes], nodes, np.clip(volume / dx**3, 0, 1), np.flatnonzero(~inside))
+        )
+    return tuple(images)
 
 
 def dense(array: xr.DataArray) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Return a variable as a dense array, for image tools.
 
     Args:
-        array: a variable on voxels, in (node,) or (time, node); 1-D segments beside the voxels are left out.
+        array: a variable on voxels of one size, in (node,) or (time, node); 1-D segments beside them are left out.
 
     Returns:
         Values in the box around the voxels, NaN outside of the cell, shape (nx, ny, nz) or (time, nx, ny, nz); the
         lowest corner of the box, um, shape (3,); the side of a voxel, um.
     """
-    image = voxel_image(array, "dense")
+    image, *others = voxel_images(array, "dense")
+    if others:
+        raise FormatError(
+            f"dense: '{array.name}' has {1 + len(others)} grids, expected one; choose with .isel(node=array.grid == 0)"
+        )
     values = array.transpose(..., "node").values[..., image.nodes]
     return image.dense(values.astype(float)), image.corner, image.dx
 

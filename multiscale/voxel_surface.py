@@ -7,7 +7,8 @@ are always cut off one by one), so that two cubes agree on what they share and e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
 from typing import Any, TypeAlias
 
@@ -22,6 +23,8 @@ Ints: TypeAlias = NDArray[np.int64]
 
 CORNERS = np.array([(c & 1, c >> 1 & 1, c >> 2 & 1) for c in range(8)])  # of a cube, in voxels
 EDGES = tuple((c, c | 1 << axis, axis) for axis in range(3) for c in range(8) if not c >> axis & 1)  # from, to, axis
+FULL = 0.98  # volume fraction from which a voxel counts as full
+RIDGE = 1.2  # how much a thin neurite is thickened
 NEAREST = 0.01  # a vertex stays this share of an edge away from its ends, so that no triangle shrinks to a point
 
 
@@ -117,14 +120,13 @@ def surface_of(image: VoxelImage, level: float = 0.5, thin: bool = False) -> Sur
     Args:
         image: the voxels.
         level: volume fraction on the surface, above 0 and below 1.
-        thin: divide the fractions by the largest around each voxel, so that what is thinner than a voxel is still
-            there, about one voxel thick; right for pictures, wrong for volumes.
+        thin: show what is thinner than a voxel about one voxel thick instead of not at all; for pictures.
     """
     if not 0.0 < level < 1.0:
         raise FormatError(
             f"surface: level is {level}, expected a volume fraction above 0 and below 1; the usual is 0.5"
         )
-    fraction = image.fraction / largest_around(image, image.fraction) if thin else image.fraction
+    fraction = thickened(image) if thin else image.fraction
     if not (fraction >= level).any():
         raise FormatError(
             f"surface: no voxel has a volume fraction of {level} or more, the largest is {fraction.max():.3g}; "
@@ -144,14 +146,30 @@ def surface_of(image: VoxelImage, level: float = 0.5, thin: bool = False) -> Sur
     return replace(surface, triangles=np.concatenate(triangles))
 
 
-def largest_around(image: VoxelImage, values: Floats) -> Floats:
-    """Largest value in the 3 x 3 x 3 voxels around each, reached over voxels that exist, shape (n,)."""
-    largest = values
-    for stride in image.strides[::-1]:
-        sides = [image.find(image.keys + step) for step in (-stride, stride)]
-        around = [np.where(side >= 0, largest[side], 0.0) for side in sides]
-        largest = np.maximum(largest, np.maximum(*around))
-    return largest
+def joined(surfaces: Sequence[Surface]) -> Surface:
+    """Return several surfaces as one; the numbers of voxels stay those of each."""
+    firsts = np.cumsum([0, *(len(surface.vertices) for surface in surfaces)])
+    parts = [replace(s, triangles=s.triangles + first) for s, first in zip(surfaces, firsts, strict=False)]
+    return Surface(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Surface)))
+
+
+def thickened(image: VoxelImage) -> Floats:
+    """Volume fractions for pictures, relative to the largest nearby, 0 to 1, shape (n,).
+
+    Where no voxel nearby is full, a neurite is so thin that its voxels share its cross-section; there the fractions are
+    smoothed first, so that it does not fall into dashes.
+    """
+    sides = [[image.find(image.keys + step) for step in (-stride, stride)] for stride in image.strides]
+
+    def over(combine: Callable[[Floats, Floats, Floats], Floats], values: Floats) -> Floats:
+        for low, high in sides:  # one axis after the other, over voxels that exist
+            values = combine(values, np.where(low >= 0, values[low], 0.0), np.where(high >= 0, values[high], 0.0))
+        return values
+
+    largest = over(lambda middle, low, high: np.maximum(middle, np.maximum(low, high)), image.fraction)
+    smooth = over(lambda middle, low, high: middle / 2 + (low + high) / 4, image.fraction)
+    ridge = over(lambda middle, low, high: np.maximum(middle, np.maximum(low, high)), smooth)
+    return np.where(largest < FULL, np.minimum(RIDGE * smooth / ridge, 1.0), image.fraction / largest)
 
 
 def _vertices(image: VoxelImage, fraction: Floats, inner: Ints, level: float) -> tuple[Ints, Surface]:

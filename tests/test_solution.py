@@ -96,7 +96,7 @@ def test_values_are_not_copied(mesh):
 def test_keys_may_be_symbols_and_what_has_one_place(sol):
     symbol = SimpleNamespace(name="ca.cyt")
     one_place = SimpleNamespace(name="ca", _sympy_=lambda: symbol)
-    probe = SimpleNamespace(field=SimpleNamespace(name="hh.m"), location="dend[1](0.5)")
+    probe = SimpleNamespace(name="hh.m@dend[1](0.5)", field=SimpleNamespace(name="hh.m"), location="dend[1](0.5)")
     assert sol[symbol].identical(sol["ca.cyt"])
     assert sol[one_place].identical(sol["ca.cyt"])
     assert sol[probe].identical(sol["hh.m@dend[1](0.5)"])

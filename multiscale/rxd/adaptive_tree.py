@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.errors import SolverError
-from multiscale.rxd.record import Recorder
+from multiscale.rxd.record import Sink
 from multiscale.rxd.run import Loop, Progress, Runner, Spread, check, diffusion_text, failure
 from multiscale.rxd.steppers.adaptive import LEAST_SCALE, Adaptive
 
@@ -25,7 +25,7 @@ class AdaptiveTreeRunner(Runner):
         self._counts = {"steps": 0, "rejected": 0}
         self._smallest, self._largest = np.inf, 0.0
 
-    def run(self, stop: float, every: float, recorder: Recorder, progress: Progress) -> None:
+    def run(self, stop: float, every: float, recorder: Sink, progress: Progress) -> None:
         """See `Runner`."""
         loop = self.loop
         start = loop.state.t

@@ -1,9 +1,10 @@
 """Capacities of cut cells: volumes shifted between neighbours so that slivers do not stiffen diffusion.
 
 A sliver with volume V behind an open face of aperture theta follows its neighbour at the rate theta D h / V, which has
-no bound. Steady conduction does not know the capacities, so these may be moved a voxel's width at second-order cost:
-each cell needs ``C >= h^3 / kappa * sum of its apertures``, which bounds the eigenvalues by ``2 kappa D / h^2``
-(Gershgorin). What a cell lacks is taken from the neighbour behind its widest face that has some to spare.
+no bound. Steady conduction does not know the capacities, so these may be moved by a voxel's width: each cell needs
+``C >= h^3 / kappa * sum of its apertures``, which bounds the eigenvalues by ``2 kappa D / h^2`` (Gershgorin). What a
+cell lacks is taken from the neighbour behind its widest face that has some to spare, or else from a neighbour's
+neighbour.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from multiscale.segmentation import Floats, Ints
 from multiscale.voxelize.voxels import VoxelArrays
 
-ROUNDS = 12  # of asking neighbours; the last ones serve a cell in ten thousand
+ROUNDS = 16  # of asking neighbours; the last ones serve a cell in ten thousand
 SMALL = 1e-12  # of a full voxel: deficits and slacks below this are round-off
 
 
@@ -57,8 +58,8 @@ def open_sides(aperture: Floats, plus: Ints, at: Ints | slice = slice(None)) -> 
 def shift_capacities(voxels: VoxelArrays, minus: Ints, plus: Ints, kappa: float) -> Capacities:
     """Volumes -> capacities.
 
-    All cells ask at once and a lender that is asked for too much gives equal shares, so that the result does not depend
-    on the order or the direction of the axes.
+    All cells ask at once, and a lender that is asked for too much serves all in proportion, so that the result does not
+    depend on the numbering of the voxels.
 
     Args:
         voxels: the voxels.
@@ -75,15 +76,16 @@ def shift_capacities(voxels: VoxelArrays, minus: Ints, plus: Ints, kappa: float)
     spare = capacity - opening * (full / kappa)
     asking = np.flatnonzero(spare < -small)
     shifted = asking.size
+    reach = 1
     for _ in range(ROUNDS):
-        beside = np.concatenate([minus[asking], plus[asking]], axis=1)
-        width = np.where((beside >= 0) & (spare[beside] > small), open_sides(aperture, plus, asking), 0.0)
-        choice = width.argmax(axis=1)
-        row = np.flatnonzero(width[np.arange(asking.size), choice] > 0)
+        row, lender, share = _lenders(aperture, minus, plus, spare, asking, reach, small)
         if row.size == 0:
-            break
-        asker, lender = asking[row], beside[row, choice[row]]
-        wanted = -spare[asker]
+            if reach == 2 or asking.size == 0:
+                break
+            reach = 2  # who has no neighbour that can spare any asks the neighbours' neighbours
+            continue
+        asker = asking[row]
+        wanted = -spare[asker] * share
         total = np.bincount(lender, wanted, voxels.n)
         granted = wanted * np.minimum(1.0, spare[lender] / total[lender])
         change = np.bincount(asker, granted, voxels.n) - np.bincount(lender, granted, voxels.n)
@@ -103,3 +105,26 @@ def _limited(aperture: Floats, minus: Ints, capacity: Floats, need: Floats, shor
             below = minus[:, axis]
             aperture[:, axis] *= np.where(below >= 0, np.minimum(scale, scale[below]), 1.0)
     return aperture
+
+
+def _lenders(
+    aperture: Floats, minus: Ints, plus: Ints, spare: Floats, asking: Ints, reach: int, small: float
+) -> tuple[Ints, Ints, Floats]:
+    """Whom some voxels ask: who is behind the widest face, or the widest two, of those that can spare any.
+
+    Returns:
+        For each request the place of the voxel in `asking`, the voxel that is asked, and its share where several faces
+        are the widest.
+    """
+    beside = np.concatenate([minus[asking], plus[asking]], axis=1)
+    width = open_sides(aperture, plus, asking)
+    if reach == 2:
+        near = np.maximum(beside, 0).ravel()  # those that do not exist have no width
+        beside = np.concatenate([minus[near], plus[near]], axis=1).reshape(asking.size, 36)
+        beyond = open_sides(aperture, plus, near).reshape(asking.size, 6, 6)
+        width = np.minimum(width[:, :, None], beyond).reshape(asking.size, 36)
+    width = np.where((beside >= 0) & (spare[beside] > small), width, 0.0)
+    widest = width.max(axis=1, initial=0.0)
+    chosen = (width == widest[:, None]) & (width > 0)
+    row, side = np.nonzero(chosen)
+    return row, beside[row, side], 1.0 / chosen.sum(axis=1)[row]

@@ -161,7 +161,15 @@ def exchange_joins(u, hub, start, lane, g, hub_mass, mass, gamma, h, first, rate
                 rate[k] = g[k] * (centre - u[lane[k]])
                 flow -= rate[k]
             k_hub = star_stage(h, there, g, hub_mass[j] if has else 0.0, mass, flow, rate, a, b)
+        # what the voxels gain the hub loses, and voxels alone gain nothing: to round-off even where h rate is large
+        gain, total = 0.0, 0.0
+        for k in range(a, b):
+            gain += mass[k] * rate[k]
+            total += mass[k]
+        if has:
+            u[first + hub[j]] -= h * gain / hub_mass[j]
+        else:
+            for k in range(a, b):
+                rate[k] -= gain / total
         for k in range(a, b):
             u[lane[k]] += h * rate[k]
-        if has:
-            u[first + hub[j]] += h * k_hub

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -86,6 +87,7 @@ def resolve(
     """
     listed = _listed(sources)
     nodes = nodes_of(mesh)
+    fraction_in = cache(lambda region: places.evaluate(strip(region.volume_fraction), mesh))
     entries: list[tuple[int, Index, Array, Array]] = []
     for source in listed:
         row = equations.row(source.target)
@@ -97,8 +99,7 @@ def resolve(
             )
         allowed = np.ones(mesh.n, dtype=bool) if present is None else present[row]
         node, weight = _shares(source, nodes, allowed)
-        fraction = places.evaluate(strip(source.target.place.volume_fraction), mesh)[node]
-        entries.append((row, node, weight, 1.0 / (mesh.volume[node] * fraction)))
+        entries.append((row, node, weight, 1.0 / (mesh.volume[node] * fraction_in(source.target.place)[node])))
     sizes = [node.size for _, node, _, _ in entries]
     courses = tuple(_course(source, parameters or {}) for source in listed)
     return SourceArrays(
@@ -136,7 +137,7 @@ def _course(source: Source, parameters: Mapping[str, float]) -> Course:
 def _shares(source: Source, nodes: Nodes, allowed: NDArray[np.bool_]) -> tuple[Index, Array]:
     """Nodes of a source, ascending, and their shares of its amount."""
     mesh = nodes.mesh
-    share = np.zeros(mesh.n)
+    at, parts = [], []
     for place in source.at:
         found = _nodes_at(place, source, nodes)
         found = found[allowed[found]]
@@ -146,9 +147,11 @@ def _shares(source: Source, nodes: Nodes, allowed: NDArray[np.bool_]) -> tuple[I
                 "expected a place that has it; move the source"
             )
         volume = mesh.volume[found]
-        np.add.at(share, found, volume / (volume.sum() * len(source.at)))
-    node = np.flatnonzero(share)
-    return node, share[node] / share[node].sum()
+        at.append(found)
+        parts.append(volume / (volume.sum() * len(source.at)))
+    node, entry = np.unique(np.concatenate(at), return_inverse=True)
+    share = np.bincount(entry, np.concatenate(parts))
+    return node, share / share.sum()
 
 
 def _nodes_at(place: Any, source: Source, nodes: Nodes) -> Index:

@@ -150,7 +150,7 @@ def _contact(tree: TreeMesh, node: int, end: int, inside: int, other_end: int) -
         diameter = float(tree.diameter[inside])
     else:
         axis = point - centre
-        resistance = _half(tree, node)
+        resistance = _half(tree, node, end)
         diameter = float(tree.diameter[node])
     length = float(np.linalg.norm(axis))
     axis = axis / length if length > 0 else np.array([1.0, 0.0, 0.0])
@@ -171,9 +171,13 @@ def _border(tree: TreeMesh, node: int, end: int, members: dict[int, int]) -> Con
     return Contact(-1, node, np.asarray(point), axis, thinnest, 0.0)
 
 
-def _half(tree: TreeMesh, node: int) -> float:
-    """Resistance of half a segment for unit D, 1/um."""
-    return float(0.5 * tree.length[node] / (np.pi * (0.5 * tree.diameter[node]) ** 2))
+def _half(tree: TreeMesh, node: int, end: int) -> float:
+    """Resistance from a segment's centre to its start (0) or its end (1) for unit D, 1/um."""
+    if end == 0:
+        exact = float(tree.half_self[node])
+    else:  # what its children (a junction among them) were told
+        exact = float(tree.half_parent[np.flatnonzero(tree.parent == node)].max(initial=0.0))
+    return exact or float(0.5 * tree.length[node] / (np.pi * (0.5 * tree.diameter[node]) ** 2))
 
 
 def _cross_section(contact: Contact, grid: GridMesh, first: int) -> tuple[Index, Array, Array]:

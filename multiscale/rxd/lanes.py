@@ -15,8 +15,8 @@ WIDTH = 4  # lanes of a quad: float64 in one 256-bit register
 class Lanes:
     """Where each voxel stands. A quad is four voxels in a row along z, of which at least one exists.
 
-    Quads are sorted by x, y, z. Each x-plane begins with a guard quad, which holds no voxel, and one more guard ends the
-    last plane; quad 0 is therefore a guard, and missing neighbours point to it.
+    Quads are sorted by x, y, z. Each x-plane begins with a guard quad, which holds no voxel, and one more guard ends
+    the last plane; quad 0 is therefore a guard, and missing neighbours point to it.
 
     Attributes:
         lane: lane of each voxel, ascending, shape (voxels,).

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from multiscale.errors import GeometryError
 from multiscale.geometry import Location
-from multiscale.probes import Line, Mean, Plane, place_text
+from multiscale.probes import MOST_POINTS, Line, Mean, Plane, place_text
 from multiscale.rxd import places
 from multiscale.rxd.cell_mesh import Mesh
 from multiscale.rxd.mesh import TreeMesh
@@ -180,8 +180,8 @@ def _on_line(line: Line, nodes: Nodes, what: str) -> Index:
     start, end = np.array(line.start, dtype=np.float64), np.array(line.end, dtype=np.float64)
     length = float(np.sqrt(((end - start) ** 2).sum()))
     lengths = np.sqrt(((nodes.end - nodes.start) ** 2).sum(axis=1))
-    finest = min([*nodes.side[:1], *nodes.side[-1:], *lengths[lengths > 0], length])
-    count = line.n or int(np.ceil(4 * length / finest)) + 1
+    finest = np.concatenate([nodes.side, lengths[lengths > 0], [length]]).min()
+    count = line.n or int(min(np.ceil(4 * length / finest) + 1, MOST_POINTS))
     found = nodes.holding(start + np.linspace(0.0, 1.0, count)[:, None] * (end - start))
     found = found[found >= 0]
     if not found.size:
@@ -206,9 +206,9 @@ def _mask(place: Any, nodes: Nodes, what: str) -> Mask | None:
 
 def _in_part(part: Part, nodes: Nodes, what: str) -> Mask:
     """Segments of a part of a cell, and the voxels that belong to them."""
-    if not isinstance(part.where, Near):
-        return np.ones(nodes.number.size, dtype=bool) if part.where is None else _mask(part.where, nodes, what)
     mesh = nodes.mesh
+    if not isinstance(part.where, Near):
+        return places.mask(condition(part.where, f"{what} at a part that"), mesh)[nodes.number]
     chosen = path_length(mesh.tree, Location(part.where.section, part.where.x)) <= float(part.where.reach)
     lanes = np.zeros(0, dtype=np.int64) if isinstance(mesh, TreeMesh) else mesh.host
     host = np.concatenate([lanes, np.arange(mesh.tree.n)])

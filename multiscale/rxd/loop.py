@@ -21,10 +21,11 @@ INLET = "in_row, in_node, in_per, in_source, in_amount"
 CROSSING = "mirrored, broadcast, entry_node, entry_lane, entry_weight, entry_back, host, real, kept"
 JOINS = "j_rows, j_hub, j_start, j_lane, j_cond, j_hub_mass, j_mass, j_rate, j_old"
 # of one grid of voxels; {k} is its number
-GRID = (
-    "g{k}_first, g{k}_rows, g{k}_method, g{k}_stages, g{k}_theta, g{k}_theta_of, g{k}_minv, g{k}_minv_of, g{k}_pace, "
-    "g{k}_near, g{k}_plane, g{k}_f, g{k}_k, g{k}_p, g{k}_mass, g{k}_coupling, g{k}_factor_of, g{k}_safe_of"
+_GRID_NAMES = (
+    "first rows method stages safe theta theta_of minv minv_of pace near plane q_start q_rows q_coef q_minv q_full "
+    "quads_of f k p mass coupling factor_of safe_of none"
 )
+GRID = ", ".join(f"g{{k}}_{name}" for name in _GRID_NAMES.split())
 WORK = ", g{k}_work"
 
 Chosen = list[tuple[Kernel, int]]  # kernels with the numbers of their groups

@@ -11,7 +11,7 @@ from multiscale.kernels import cache
 from multiscale.rxd import rodas
 from multiscale.rxd.arrays import Arrays
 from multiscale.rxd.point import WORK_ROWS, factor_size, point_source, switch_times
-from multiscale.rxd.record import Recorder, Selection
+from multiscale.rxd.record import Selection, Sink
 from multiscale.rxd.run import Electrodes, Progress, Runner, failure
 from multiscale.rxd.steppers.adaptive import LEAST_SCALE, Adaptive
 from multiscale.rxd.system import System
@@ -45,7 +45,7 @@ class PointRunner(Runner):
         self._step, self._stopped = 0.0, math.nan
         self._least = np.array([LEAST_SCALE[f.kind] for f in system.fields])
 
-    def run(self, stop: float, every: float, recorder: Recorder, progress: Progress) -> None:
+    def run(self, stop: float, every: float, recorder: Sink, progress: Progress) -> None:
         """See `Runner`; samples come from the method's dense output, so they do not shorten the steps."""
         start = self.state.t
         count = max(1, round((stop - start) / every))
@@ -61,7 +61,7 @@ class PointRunner(Runner):
                 progress(self.state.t)
             self._stopped = stop if b == stop else math.nan
 
-    def _stretch(self, a: float, b: float, stop: float, times: Array, recorder: Recorder) -> None:
+    def _stretch(self, a: float, b: float, stop: float, times: Array, recorder: Sink) -> None:
         state = self.state
         n = len(self.system.fields)
         y = np.ascontiguousarray(state.values[:, 0])

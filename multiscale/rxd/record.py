@@ -48,7 +48,8 @@ class Selection:
         """Samples (times, values) → what is kept of them (times, kept values): means instead of their nodes."""
         if not any(w is not None for w in self._weights):
             return values
-        parts = [part if w is None else (part @ w)[:, None] for part, w in self._parts(values)]
+        # row by row in one order: a matrix product would round differently for different numbers of samples
+        parts = [part if w is None else (part * w).sum(axis=1, keepdims=True) for part, w in self._parts(values)]
         return np.concatenate(parts, axis=1)
 
     def split(self, values: Array) -> dict[str, Array]:

@@ -15,7 +15,7 @@ from multiscale.rxd.cell_mesh import CellMesh
 from multiscale.rxd.diffusion import junction_values
 from multiscale.rxd.injection import SourceArrays
 from multiscale.rxd.program import Program
-from multiscale.rxd.record import Recorder, Selection
+from multiscale.rxd.record import Selection, Sink
 from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.system import System
 from multiscale.rxd.voxel_spread import GridSpread, grid_spread
@@ -79,7 +79,7 @@ class Runner(ABC):
     """Advances a system and records; the only thing that knows how time passes."""
 
     @abstractmethod
-    def run(self, stop: float, every: float, recorder: Recorder, progress: Progress) -> None:
+    def run(self, stop: float, every: float, recorder: Sink, progress: Progress) -> None:
         """Advance to time `stop` (ms), with a sample after each `every` ms; what was sampled is kept if it fails."""
 
     @abstractmethod
@@ -167,7 +167,7 @@ class FixedRunner(Runner):
         self._chunk = 1
         self._since = 0  # steps since the last sample
 
-    def run(self, stop: float, every: float, recorder: Recorder, progress: Progress) -> None:
+    def run(self, stop: float, every: float, recorder: Sink, progress: Progress) -> None:
         """See `Runner`; the last step ends at `stop` because durations are whole numbers of steps."""
         h, state = self.dt, self.loop.state
         stride = max(1, round(every / h))
@@ -186,7 +186,7 @@ class FixedRunner(Runner):
             elif elapsed > 4 * SECONDS_A_CHUNK:
                 self._chunk = max(1, self._chunk // 2)
 
-    def _stretch(self, steps: int, stride: int, recorder: Recorder) -> None:
+    def _stretch(self, steps: int, stride: int, recorder: Sink) -> None:
         """Some steps; a stretch with an impossible value is repeated in halves, down to the step that made it."""
         h, state, loop = self.dt, self.loop.state, self.loop
         before, repeated = state.values.copy(), loop.repeated

@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from multiscale.rxd import adi, cable, coupling, diffusion, hines, voxel_diffusion
+from multiscale.rxd import adi, cable, coupling, diffusion, hines, voxel_diffusion, voxel_rkl2, voxel_stages
 
 # callees first
-SOLVERS: tuple[ModuleType, ...] = (hines, diffusion, cable, coupling, adi, voxel_diffusion)
+SOLVERS: tuple[ModuleType, ...] = (hines, diffusion, cable, coupling, adi, voxel_stages, voxel_rkl2, voxel_diffusion)

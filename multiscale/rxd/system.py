@@ -100,7 +100,8 @@ def discretize(eqs: Equations, mesh: Mesh) -> System:
         inputs[known + k, :n] = mask
     mobiles = mobile_fields(eqs, mesh, present)
     cable = cable_arrays(eqs, mesh, masks)
-    mirrored, broadcast = _crossing(eqs, groups, cable)
+    none = np.zeros(0, dtype=np.int64)
+    mirrored, broadcast = _crossing(eqs, groups, cable) if isinstance(mesh, CellMesh) else (none, none)
     return System(
         eqs, mesh, groups, present, inputs, tree_diffusion(eqs, mesh, mobiles), grid_diffusion(mesh, mobiles),
         join_diffusion(mesh, mobiles), cable, mirrored, broadcast,
@@ -118,8 +119,6 @@ def _no_shells(eqs: Equations) -> None:
 
 def _crossing(eqs: Equations, groups: tuple[Group, ...], cable: CableArrays | None) -> tuple[Index, Index]:
     """Rows that channels read or move, and rows of channels that chemistry reads."""
-    if not any(group.electric for group in groups):
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     electric = {f.row for f in eqs.fields if is_electric(f)}
 
     def reads(side: bool) -> set[int]:

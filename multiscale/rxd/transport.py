@@ -1,6 +1,7 @@
 """Equations + mesh → what diffuses and conducts: capacities and conductances on the tree, in voxels, at joins."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy
@@ -15,6 +16,7 @@ from multiscale.rxd.equations import Equations
 from multiscale.rxd.grid import GridMesh, varying
 from multiscale.rxd.groups import Masks
 from multiscale.rxd.inputs import at_nodes
+from multiscale.rxd.quads import quads, stack
 from multiscale.species import Species
 from multiscale.units import strip
 
@@ -51,6 +53,7 @@ class GridDiffusion:
         theta: apertures, shape (t, 3, lanes); theta_of: those of each species, shape (k,).
         minv: reciprocal capacities, 1/um^3, 0 where the species is not, shape (m, lanes); minv_of: shape (k,).
         stiffness: bound of the largest eigenvalue, 1/ms, shape (k,).
+        quads: lists of full and cut quads, `quads.stack`; quads_of: the set of each species, shape (k,).
     """
 
     mesh: GridMesh
@@ -62,6 +65,8 @@ class GridDiffusion:
     minv: Array
     minv_of: Index
     stiffness: Array
+    quads: tuple[NDArray[Any], ...]
+    quads_of: Index
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,10 +213,14 @@ def _one_grid(grid: GridMesh, first: int, mobiles: list[Mobile]) -> GridDiffusio
         theta_of.append(faces)
         minv_of.append(volumes)
         bound.append(grid.stiffness(axis, theta[faces], minv[volumes]))
+    pairs = list(zip(theta_of, minv_of, strict=True))
+    sets = list(dict.fromkeys(pairs)) or [(0, 0)]
+    lists = stack([quads(grid, theta[t], minv[m]) for t, m in sets])
     return GridDiffusion(
         grid, first, np.array(rows, dtype=np.int64), np.array(d, dtype=np.float64).reshape(len(rows), 3),
         np.ascontiguousarray(theta), np.array(theta_of, dtype=np.int64), np.ascontiguousarray(minv),
-        np.array(minv_of, dtype=np.int64), np.array(bound, dtype=np.float64),
+        np.array(minv_of, dtype=np.int64), np.array(bound, dtype=np.float64), lists,
+        np.array([sets.index(pair) for pair in pairs], dtype=np.int64),
     )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from multiscale.rxd.adi import dg_step, lod_step
+from multiscale.rxd.adi import dg_step, euler_step, lod_step
+from multiscale.rxd.voxel_rkl2 import rkl2_voxels
 
 
 def voxel_flow(u, theta, pace, near, out):
@@ -58,6 +59,18 @@ def legendre_step(u, theta, minv, pace, near, stages, h, before, now, flow):
         u[i] += b * (now[i] - u[i])
 
 
+def settle(u, out):
+    """Take `out` over into u, unless it would be negative where u is not; returns whether it was taken."""
+    bad = 0
+    for i in range(u.size):
+        bad += 0 if out[i] >= -1e-12 else 1
+    if bad > 0 and voxel_least(u) == 0:
+        return False
+    for i in range(u.size):
+        u[i] = out[i]
+    return True
+
+
 def voxel_least(u):
     """How many entries lie below -1e-12 mM (under one molecule in a cell) or are not numbers."""
     bad = 0
@@ -67,20 +80,23 @@ def voxel_least(u):
 
 
 def diffuse_grid(
-    Y, first, rows, method, stages, theta, theta_of, minv, minv_of, pace, near, plane, f, k, p, mass, coupling, factor_of,
-    safe_of, h, work,
+    Y, first, rows, method, stages, safe, theta, theta_of, minv, minv_of, pace, near, plane, q_start,
+    q_rows, q_coef, q_minv, q_full, quads_of, f, k, p, mass, coupling, factor_of,
+    safe_of, none, h, work,
 ):  # fmt: skip
     """Diffuse every species of a grid over a step h. Returns how many had to be repeated with the positive scheme.
 
-    The second-order schemes may undershoot on rough data; a species that would become negative is repeated with two
-    split backward Euler steps of h/2, which cannot make it so.
+    The second-order schemes may undershoot on rough data; a species that would become negative is repeated with steps
+    that cannot make it so: explicit Euler steps within their limit while they are few, else two of split backward
+    Euler.
 
     Args:
         Y: all fields, shape (fields, nodes).
         first: number of the grid's first lane.
         rows: rows that diffuse, shape (s,).
         method: 0 RKL2, 1 Douglas-Gunn, 2 split backward Euler, shape (s,).
-        stages: RKL2 stages, shape (s,).
+        stages: stages of RKL2, or equal parts of a Douglas-Gunn step, shape (s,).
+        safe: number of explicit Euler steps that are positive, 0 for split backward Euler, shape (s,).
         theta: apertures, shape (t, 3, n). theta_of: those of each species, shape (s,).
         theta_of: see `theta`.
         minv: reciprocal capacities, shape (m, n). minv_of: those of each species, shape (s,).
@@ -88,6 +104,12 @@ def diffuse_grid(
         pace: dx times D an axis, um^3/ms, shape (s, 3).
         near: neighbour quads, shape (4, quads).
         plane: guard quads between the planes, shape (planes + 1,).
+        q_start: lists of quads, see `quads.stack`, as `q_rows`, `q_coef`, `q_minv` and `q_full`.
+        q_rows: see `q_start`.
+        q_coef: see `q_start`.
+        q_minv: see `q_start`.
+        q_full: see `q_start`.
+        quads_of: the set of each species, shape (s,).
         f: factors, see `adi`, shape (sets, 3, n), as `k` (sets, 2, n), `p`, `mass` (sets, n) and `coupling` (sets, 3).
         k: see `f`.
         p: see `f`.
@@ -95,6 +117,7 @@ def diffuse_grid(
         coupling: see `f`.
         factor_of: set of each species' scheme, shape (s,); 0 where it needs none.
         safe_of: set for backward Euler of h/2, shape (s,).
+        none: zeros, float32, shape (n,).
         h: step, ms.
         work: work array, shape (4, n).
     """
@@ -106,21 +129,33 @@ def diffuse_grid(
         if method[s] == 2:
             lod_step(u, mass[a], near, plane, f[a], k[a], p[a], work[0])
             continue
-        before = work[3]
-        for i in range(n):
-            before[i] = u[i]
         if method[s] == 0:
-            legendre_step(
-                u, theta[theta_of[s]], minv[minv_of[s]], pace[s], near, stages[s], h, work[0], work[1], work[2]
+            q = quads_of[s]
+            rkl2_voxels(
+                u, work[2], q_start[q], q_rows, q_coef, q_minv, q_full[q], pace[s], 0, q_start.shape[1] - 1, stages[s],
+                h, work[0], work[1],
             )  # fmt: skip
+            good = settle(u, work[2])
         else:
-            c = coupling[a]
-            dg_step(u, theta[theta_of[s]], near, plane, f[a], k[a], p[a], work[0], c[0], c[1], c[2])
-        if voxel_least(u) > 0 and voxel_least(before) == 0:
+            before, c = work[3], coupling[a]
+            for i in range(n):
+                before[i] = u[i]
+            for _ in range(stages[s]):
+                dg_step(u, theta[theta_of[s]], near, plane, f[a], k[a], p[a], work[0], c[0], c[1], c[2])
+            good = voxel_least(u) == 0 or voxel_least(before) > 0
+            if not good:
+                for i in range(n):
+                    u[i] = before[i]
+        if not good:
             repeated += 1
             a = safe_of[s]
-            for i in range(n):
-                u[i] = before[i]
-            for _ in range(2):
-                lod_step(u, mass[a], near, plane, f[a], k[a], p[a], work[0])
+            if safe[s] > 0:
+                c = pace[s] * (h / safe[s])
+                for _ in range(safe[s]):
+                    euler_step(
+                        u, theta[theta_of[s]], minv[minv_of[s]], near, plane, none, work[0], c[0], c[1], c[2]
+                    )  # fmt: skip
+            else:
+                for _ in range(2):
+                    lod_step(u, mass[a], near, plane, f[a], k[a], p[a], work[0])
     return repeated

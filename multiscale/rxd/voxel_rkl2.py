@@ -9,36 +9,15 @@ Second order, stable for ``h lambda <= (s^2 + s - 2) / 2``. Source: Meyer, Balsa
 The domain is cut into slabs of one or more x-planes. Stage j runs one slab behind stage j - 1, so that what it reads is
 still in the cache. Where a field is uniform all differences are exactly zero.
 
-Several threads, each with a range of slabs: (1) each calls `copy_borders`; (2) barrier; (3) each calls `rkl2_voxels` on
-its range with arrays `odd`, `even` and `border` of its own: it computes up to s - 1 slabs of its neighbours again, from
-the copy, and writes only its own slabs of u; (4) barrier. Each value comes from the same operations on the same numbers
-whatever the ranges, so the result is that of one thread, bit by bit.
+Several threads: each calls `rkl2_voxels` on its range of slabs, with `odd` and `even` of its own and with `out` another
+array than u. It computes up to s - 1 slabs of its neighbours again and writes only its own slabs of `out`; no copies of
+borders are needed. Then a barrier, and u is exchanged with `out` or copied from it. Each value comes from the same
+operations on the same numbers whatever the ranges, so the result is that of one thread, bit by bit.
 """
 
 import numpy as np
 
 from multiscale.rxd.voxel_stages import last_cut, last_full, next_cut, next_full
-
-
-def copy_borders(u, slab, first, last, stages, border):
-    """Copy the slabs around the borders of a range, for its thread; nothing where the range ends with the domain.
-
-    Args:
-        u: field, shape (n,).
-        slab: first lane of each slab, and the end, shape (slabs + 1,).
-        first: first slab of the range.
-        last: one past its last slab.
-        stages: number of stages s.
-        border: receives slabs first - s .. first + 1 and last - 2 .. last + s - 1, and the four lanes before and after
-            them, at the same places; shape (n,).
-    """
-    n = slab.size - 1
-    if first > 0:
-        for i in range(slab[max(first - stages, 0)] - 4, slab[min(first + 2, n)] + 4):
-            border[i] = u[i]
-    if last < n:
-        for i in range(slab[max(last - 2, 0)] - 4, slab[min(last + stages, n)] + 4):
-            border[i] = u[i]
 
 
 def next_slab(rows, lo, mid, hi, cut, coef, minv, full, src, old, out, x, y, z, a):
@@ -47,22 +26,21 @@ def next_slab(rows, lo, mid, hi, cut, coef, minv, full, src, old, out, x, y, z, 
     next_cut(rows, mid, hi, src, old, out, x, y, z, coef, minv, cut, a)
 
 
-def last_slab(rows, lo, mid, hi, cut, coef, minv, full, src, old, u, x, y, z, a, g):
+def last_slab(rows, lo, mid, hi, cut, coef, minv, full, src, old, u, out, x, y, z, a, g):
     """`last_full` and `last_cut` in one slab."""
-    last_full(rows, lo, mid, src, old, u, x * full, y * full, z * full, 2.0, a, g)
-    last_cut(rows, mid, hi, src, old, u, x, y, z, coef, minv, cut, a, g)
+    last_full(rows, lo, mid, src, old, u, out, x * full, y * full, z * full, 2.0, a, g)
+    last_cut(rows, mid, hi, src, old, u, out, x, y, z, coef, minv, cut, a, g)
 
 
-def rkl2_voxels(
-    u, slab, start, rows, coef, minv, full, conduct, first, last, stages, h, odd, even, border,
-):  # fmt: skip
-    """One super time step of one species on a range of slabs, in place. See the head of the file for threads.
+def rkl2_voxels(u, out, start, rows, coef, minv, full, conduct, first, last, stages, h, odd, even):
+    """One super time step of one species on a range of slabs. See the head of the file for threads.
 
     Args:
-        u: field, shape (n,); lanes without a voxel keep their values, which must be finite.
-        slab: first lane of each slab, and the end, shape (slabs + 1,).
-        start: for each slab where in `rows` its full quads and its cut ones start, and how many full ones there are up to
-            the slab's end; in the last row the end; shape (slabs + 1, 3).
+        u: field, shape (n,); lanes without a voxel hold anything finite.
+        out: receives the result in all quads with voxels, pads keep their values, shape (n,); may be u where the range
+            is the whole domain.
+        start: for each slab where in `rows` its full quads and its cut ones start, and how many full ones there are up
+            to its end; in the last row the end of `rows`; shape (slabs + 1, 3).
         rows: see `voxel_stages.next_full`; of each slab first the full quads, then the cut ones.
         coef: see `voxel_stages.next_cut`, as `minv`.
         minv: see `coef`.
@@ -74,9 +52,8 @@ def rkl2_voxels(
         h: step, ms.
         odd: work array, shape (n,), finite in lanes 0..3.
         even: work array as `odd`; not used for s = 2.
-        border: filled by `copy_borders`; not read where the range is the whole domain.
     """
-    n = slab.size - 1
+    n = start.shape[0] - 1
     w = 4.0 / (stages * stages + stages - 2.0)
     g = (stages * stages + stages - 2.0) / (2.0 * stages * (stages + 1.0))
     for front in range(max(first - stages + 1, 0), last + stages - 1):
@@ -84,27 +61,21 @@ def rkl2_voxels(
             k = front - j + 1
             if k < max(first - stages + j, 0) or k >= min(last + stages - j, n):
                 continue
-            lo, mid, cut, hi = np.uintp(start[k, 0]), np.uintp(start[k, 1]), np.uintp(start[k, 2]), np.uintp(start[k + 1, 0])
+            lo, mid, hi = np.uintp(start[k, 0]), np.uintp(start[k, 1]), np.uintp(start[k + 1, 0])
+            cut = np.uintp(start[k, 2])
             a, b = (j - 1.0) / j, (2.0 * j - 1.0) / j * w * h
             x, y, z = b * conduct[0], b * conduct[1], b * conduct[2]
-            beside = (first > 0 and k < first + 2 - j) or (last < n and k > last - 3 + j)
             if j == 1:
-                if beside:
-                    next_slab(rows, lo, mid, hi, cut, coef, minv, full, border, border, odd, x, y, z, a)
-                else:
-                    next_slab(rows, lo, mid, hi, cut, coef, minv, full, u, u, odd, x, y, z, a)
+                next_slab(rows, lo, mid, hi, cut, coef, minv, full, u, u, odd, x, y, z, a)
             elif j == stages:
                 if j == 2:
-                    last_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, u, u, x, y, z, a, g)
+                    last_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, u, u, out, x, y, z, a, g)
                 elif j % 2 == 0:
-                    last_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, even, u, x, y, z, a, g)
+                    last_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, even, u, out, x, y, z, a, g)
                 else:
-                    last_slab(rows, lo, mid, hi, cut, coef, minv, full, even, odd, u, x, y, z, a, g)
+                    last_slab(rows, lo, mid, hi, cut, coef, minv, full, even, odd, u, out, x, y, z, a, g)
             elif j == 2:
-                if beside:
-                    next_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, border, even, x, y, z, a)
-                else:
-                    next_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, u, even, x, y, z, a)
+                next_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, u, even, x, y, z, a)
             elif j % 2 == 0:
                 next_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, even, even, x, y, z, a)
             else:

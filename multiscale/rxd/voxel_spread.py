@@ -1,22 +1,22 @@
 """How species diffuse in one grid over one step length: the scheme, its stages, its factors."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.rxd.adi_factors import AdiFactors, dg_factors, lod_factors
+from multiscale.rxd.adi_factors import DG_LIMIT, AdiFactors, dg_factors, lod_factors
+from multiscale.rxd.quads import stages_for
 from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.steppers.diffusers import RKL2, BackwardEuler, Diffuser, DouglasGunn
 from multiscale.rxd.transport import GridDiffusion
-from multiscale.rxd.workspace import rkl2_stages
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-# RKL2 costs a stage what Douglas-Gunn costs a sixth of; the latter is never chosen where it could overshoot
-MOST_STAGES = 6
-MOST_RATIO = 3.0  # D dt / dx^2
+MOST_STAGES = 6  # of RKL2: more cost more than Douglas-Gunn, where that is safe
+MOST_EULER = 16  # explicit Euler steps, if a step has to be repeated; more cost more than two of split backward Euler
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,8 @@ class GridSpread:
     Attributes:
         diffusion: the species and their geometry.
         schemes: of each species.
-        stages: RKL2 stages, shape (k,).
+        stages: stages of RKL2, or equal parts of a Douglas-Gunn step, shape (k,).
+        safe: explicit Euler steps for a repetition, 0 where split backward Euler is taken, shape (k,).
         arrays: method of each species, and the stored factors of the tridiagonal schemes; see `diffuse_grid`.
         work: shape (4, lanes).
     """
@@ -34,6 +35,7 @@ class GridSpread:
     diffusion: GridDiffusion
     schemes: tuple[Diffuser, ...]
     stages: Index
+    safe: Index
     arrays: tuple[NDArray[np.generic], ...]
     work: Array
 
@@ -47,8 +49,8 @@ class GridSpread:
         d = self.diffusion
         method = np.array([scheme.method for scheme in self.schemes], dtype=np.int64)
         return (
-            d.first, d.rows, method, self.stages, d.theta, d.theta_of, d.minv, d.minv_of, d.d * d.mesh.voxels.dx,
-            d.mesh.near, d.mesh.plane, *self.arrays, self.work,
+            d.first, d.rows, method, self.stages, self.safe, d.theta, d.theta_of, d.minv, d.minv_of,
+            d.d * d.mesh.voxels.dx, d.mesh.near, d.mesh.plane, *d.quads, d.quads_of, *self.arrays, self.work,
         )  # fmt: skip
 
     def describe(self, k: int) -> str:
@@ -56,7 +58,9 @@ class GridSpread:
         scheme = self.schemes[k]
         if isinstance(scheme, RKL2):
             return f"RKL2, {self.stages[k]} stages"
-        return "Douglas-Gunn" if isinstance(scheme, DouglasGunn) else "split backward Euler"
+        if isinstance(scheme, DouglasGunn):
+            return "Douglas-Gunn" + (f" in {self.stages[k]} parts" if self.stages[k] > 1 else "")
+        return "split backward Euler"
 
 
 def grid_spread(diffusion: GridDiffusion, stepper: Stepper, h: float) -> GridSpread:
@@ -68,11 +72,10 @@ def grid_spread(diffusion: GridDiffusion, stepper: Stepper, h: float) -> GridSpr
         h: length of the diffusion part, ms.
     """
     d, mesh = diffusion, diffusion.mesh
-    stages = np.array([rkl2_stages(z * h) for z in d.stiffness], dtype=np.int64)
-    dx = float(mesh.voxels.dx)
-    schemes = tuple(
-        _scheme(stepper.voxel_diffusion, int(stages[k]), float(d.d[k].max()) * h / dx**2) for k in range(d.rows.size)
-    )
+    schemes = tuple(_scheme(stepper.voxel_diffusion, z * h) for z in d.stiffness)
+    stages = np.array([_parts(scheme, z * h) for scheme, z in zip(schemes, d.stiffness, strict=True)], dtype=np.int64)
+    euler = np.maximum(np.ceil(0.5 * h * d.stiffness), 1).astype(np.int64)
+    safe = np.where(euler <= MOST_EULER, euler, 0)
     sets: list[AdiFactors] = []
     known: dict[tuple[object, ...], int] = {}
 
@@ -88,9 +91,11 @@ def grid_spread(diffusion: GridDiffusion, stepper: Stepper, h: float) -> GridSpr
 
     factor_of, safe_of = np.zeros(d.rows.size, dtype=np.int64), np.zeros(d.rows.size, dtype=np.int64)
     for k, scheme in enumerate(schemes):
-        if not isinstance(scheme, RKL2):
-            factor_of[k] = factors(k, isinstance(scheme, BackwardEuler), h)
-        if not isinstance(scheme, BackwardEuler):
+        if isinstance(scheme, BackwardEuler):
+            factor_of[k] = factors(k, True, h)
+        elif isinstance(scheme, DouglasGunn):
+            factor_of[k] = factors(k, False, h / int(stages[k]))
+        if safe[k] == 0 and not isinstance(scheme, BackwardEuler):
             safe_of[k] = factors(k, True, 0.5 * h)
     shape = {"f": (0, 3, mesh.n), "k": (0, 2, mesh.n), "p": (0, mesh.n), "mass": (0, mesh.n), "coupling": (0, 3)}
     stacked = [
@@ -99,10 +104,17 @@ def grid_spread(diffusion: GridDiffusion, stepper: Stepper, h: float) -> GridSpr
         else np.zeros(empty, dtype=np.float32 if name == "f" else np.float64)
         for name, empty in shape.items()
     ]
-    return GridSpread(d, schemes, stages, (*stacked, factor_of, safe_of), np.zeros((4, mesh.n)))
+    none = np.zeros(mesh.n, dtype=np.float32)
+    return GridSpread(d, schemes, stages, safe, (*stacked, factor_of, safe_of, none), np.zeros((4, mesh.n)))
 
 
-def _scheme(chosen: Diffuser | None, stages: int, ratio: float) -> Diffuser:
+def _scheme(chosen: Diffuser | None, z: float) -> Diffuser:
+    """The user's choice, else by step times stiffness z: Douglas-Gunn only where it is stable, and cheaper."""
     if chosen is not None:
         return chosen
-    return DouglasGunn() if stages > MOST_STAGES and ratio < MOST_RATIO else RKL2()
+    return DouglasGunn() if stages_for(z, 1.0) > MOST_STAGES and z <= DG_LIMIT else RKL2()
+
+
+def _parts(scheme: Diffuser, z: float) -> int:
+    """Stages of RKL2; equal parts of a step within which Douglas-Gunn is stable on any domain."""
+    return stages_for(z, 1.0) if isinstance(scheme, RKL2) else max(1, math.ceil(z / DG_LIMIT))

@@ -1,6 +1,6 @@
 """One stage of RKL2 in quads of four voxels: written out lane by lane, so that the compiler makes one vector of them.
 
-All loads of a quad come before its stores, and all index terms are unsigned: signed ones are checked for wrapping around.
+All loads of a quad come before its stores, and all index terms are unsigned: signed ones are checked for a wrap-around.
 """
 
 import numpy as np
@@ -59,8 +59,8 @@ def next_full(rows, lo, hi, src, old, out, kx, ky, kz, two, a):
         out[c + i3] = n3
 
 
-def last_full(rows, lo, hi, src, old, u, kx, ky, kz, two, a, g):
-    """``u = u + g (P_s - u)``, with P_s as in `next_full`."""
+def last_full(rows, lo, hi, src, old, u, out, kx, ky, kz, two, a, g):
+    """``out = u + g (P_s - u)``, with P_s as in `next_full`."""
     i1, i2, i3, i4 = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
     for r in range(lo, hi):
         e = r * np.uintp(5)
@@ -76,10 +76,10 @@ def last_full(rows, lo, hi, src, old, u, kx, ky, kz, two, a, g):
         n1 = u1 + g * ((c1 - u1) + (a * (c1 - old[c + i1]) + l1))
         n2 = u2 + g * ((c2 - u2) + (a * (c2 - old[c + i2]) + l2))
         n3 = u3 + g * ((c3 - u3) + (a * (c3 - old[c + i3]) + l3))
-        u[c] = n0
-        u[c + i1] = n1
-        u[c + i2] = n2
-        u[c + i3] = n3
+        out[c] = n0
+        out[c + i1] = n1
+        out[c + i2] = n2
+        out[c + i3] = n3
 
 
 def next_cut(rows, lo, hi, src, old, out, kx, ky, kz, coef, minv, skip, a):
@@ -135,7 +135,7 @@ def next_cut(rows, lo, hi, src, old, out, kx, ky, kz, coef, minv, skip, a):
         out[c + i3] = n3
 
 
-def last_cut(rows, lo, hi, src, old, u, kx, ky, kz, coef, minv, skip, a, g):
+def last_cut(rows, lo, hi, src, old, u, out, kx, ky, kz, coef, minv, skip, a, g):
     """As `last_full`, in quads as in `next_cut`."""
     i1, i2, i3, i4 = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
     for r in range(lo, hi):
@@ -167,7 +167,7 @@ def last_cut(rows, lo, hi, src, old, u, kx, ky, kz, coef, minv, skip, a, g):
         n1 = u1 + g * ((c1 - u1) + (a * (c1 - old[c + i1]) + l1))
         n2 = u2 + g * ((c2 - u2) + (a * (c2 - old[c + i2]) + l2))
         n3 = u3 + g * ((c3 - u3) + (a * (c3 - old[c + i3]) + l3))
-        u[c] = n0
-        u[c + i1] = n1
-        u[c + i2] = n2
-        u[c + i3] = n3
+        out[c] = n0
+        out[c + i1] = n1
+        out[c + i2] = n2
+        out[c + i3] = n3

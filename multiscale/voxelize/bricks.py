@@ -1,7 +1,7 @@
 """Primitives -> VoxelArrays: sparse bricks of 8 x 8 x 8 voxels, filled by the compiled kernels of `frusta`."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -17,6 +17,7 @@ from multiscale.voxelize.voxels import VoxelArrays, assemble
 SIDE = 8  # voxels along a brick
 CHUNK = 1 << 18  # voxels written between two looks at the clock
 MAX_BRICKS = (1 << 22) - 1  # 2e9 voxels: their numbers are 32-bit integers
+SLIVER = 1e-2  # of a voxel's volume
 PATIENCE = 2.0  # s before a progress bar is shown
 
 
@@ -84,7 +85,39 @@ def voxelize(
         np.empty(count, np.int32), np.empty(count, np.float32),
     )  # fmt: skip
     kernels.arrange(*columns, brick, *_lines(brick), features, first, primitives.place, dx, *arrays)
-    return assemble(dx, origin, *arrays)
+    return _without_slivers(_without_walls(assemble(dx, origin, *arrays)))
+
+
+def _without_walls(voxels: VoxelArrays) -> VoxelArrays:
+    """Full voxels have membrane only on closed faces: where two solids touch along a face there is none."""
+    square = voxels.dx**2
+    at = np.flatnonzero((voxels.area > 0) & (voxels.volume >= voxels.dx * square * (1 - 1e-12)))
+    if not at.size:
+        return voxels
+    closed = 3 * square - voxels.face[at].sum(axis=1)
+    for axis in range(3):
+        above = voxels.find(voxels.index[at] + np.eye(3, dtype=np.int64)[axis])
+        closed += square - np.where(above >= 0, voxels.face[above, axis], 0.0)
+    area = voxels.area.copy()
+    area[at] = np.minimum(area[at], closed)
+    return replace(voxels, area=area)
+
+
+def _without_slivers(voxels: VoxelArrays) -> VoxelArrays:
+    """Without slivers that have voxels beside them and open faces to none: round-off of the surface's cuts."""
+    alone = np.bincount(voxels.component) == 1
+    at = np.flatnonzero(alone[voxels.component] & (voxels.volume < SLIVER * voxels.dx**3))
+    if not at.size:
+        return voxels
+    steps = [sign * step for sign in (-1, 1) for step in np.eye(3, dtype=np.int64)]
+    beside = np.array([voxels.find(voxels.index[at] + step) >= 0 for step in steps]).any(axis=0)
+    if not beside.any():
+        return voxels
+    keep = np.ones(voxels.n, dtype=bool)
+    keep[at[beside]] = False
+    rest = voxels.take(keep)
+    number = np.cumsum(np.bincount(rest.component) > 0) - 1
+    return replace(rest, component=number[rest.component].astype(np.int32))
 
 
 def _bricks(
@@ -92,8 +125,8 @@ def _bricks(
 ) -> tuple[Ints, Ints, Ints]:
     """Lists of primitives of the bricks they reach: start of each list, the lists, and the bricks' x, y, z."""
     side = SIDE * dx
-    low = np.floor((primitives.low - origin) / side)
-    high = np.floor((primitives.high - origin) / side)
+    primitive, low, high = _pieces(primitives, side)
+    low, high = np.floor((low - origin) / side), np.floor((high - origin) / side)
     extent = high.max(axis=0) + 1
     n = primitives.first.size - 1
     if not extent.prod() * n < 2.0**62:
@@ -101,24 +134,41 @@ def _bricks(
             f"{what}: dx is {dx:g} um for an extent of {extent.max() * side:.3g} um, expected fewer voxels along it; "
             "take a larger dx"
         )
-    corners = (np.maximum(low, 0).astype(np.int64), high.astype(np.int64))
     block = extent[1:].astype(np.int64)
-    arguments = (features, primitives.first, *corners, side, block)
-    count = kernels.pair_bricks(*arguments, np.empty(0, dtype=np.int64), False)
+    boxes = primitive, np.maximum(low, 0).astype(np.int64), high.astype(np.int64)
+    arguments = (features, primitives.first, *boxes, side, block)
+    looked_at = (boxes[2] - boxes[1] + 1).astype(np.float64).prod(axis=1).sum()
+    count = kernels.pair_bricks(*arguments, np.empty(0, dtype=np.int64)) if looked_at < 8 * MAX_BRICKS else looked_at
     if count > MAX_BRICKS:
         raise GeometryError(
-            f"{what}: dx is {dx:g} um, which makes about {count * SIDE**3:.1g} voxels, expected at most "
-            f"{MAX_BRICKS * SIDE**3:.1g}; take a larger dx"
+            f"{what}: dx is {dx:g} um, which makes more than {MAX_BRICKS * SIDE**3:.1g} voxels, expected fewer; "
+            "take a larger dx"
         )
     pairs = np.empty(count, dtype=np.int64)
-    kernels.pair_bricks(*arguments, pairs, True)
-    pairs.sort()
-    key, pair = np.divmod(pairs, n)
+    kernels.pair_bricks(*arguments, pairs)
+    key, pair = np.divmod(np.unique(pairs), n)
     start = np.flatnonzero(np.diff(key, prepend=-1))
     key = key[start]
     yz = block[0] * block[1]
     brick = np.column_stack([key // yz, key % yz // block[1], key % block[1]])
     return np.append(start, pair.size), pair, brick
+
+
+def _pieces(primitives: Primitives, side: float) -> tuple[Ints, Floats, Floats]:
+    """Bounds of primitives, of long ones piece by piece along the axis: which one, lowest and highest x, y, z, um."""
+    lead = primitives.features[primitives.first[:-1]]  # the cone of a frustum: its axis from its start
+    start = lead[:, 1:4]
+    end = start + lead[:, 4:7] * primitives.place[:, 3, None]
+    margin = np.maximum(np.minimum(start, end) - primitives.low, primitives.high - np.maximum(start, end))
+    wide = np.maximum(margin.max(axis=1), 4 * side)
+    count = np.maximum(np.ceil(primitives.place[:, 3] / wide).astype(np.int64), 1)
+    p = np.repeat(np.arange(count.size), count)
+    k = np.arange(p.size) - (np.cumsum(count) - count)[p]
+    near, far = (start[p] + (end - start)[p] * (t / count[p])[:, None] for t in (k, k + 1))
+    low = np.maximum(primitives.low[p], np.minimum(near, far) - margin[p])
+    high = np.minimum(primitives.high[p], np.maximum(near, far) + margin[p])
+    whole = (count == 1)[p, None]
+    return p, np.where(whole, primitives.low[p], low), np.where(whole, primitives.high[p], high)
 
 
 def _lines(brick: Ints) -> tuple[Ints, Ints, Ints]:

@@ -20,6 +20,8 @@ import math
 def plane_box(d, nx, ny, nz, sx, sy, sz):
     """Fraction of a box in front of a plane, ``d + n·x < 0``, and minus its derivative by d.
 
+    The section of a plane along the box's side belongs to the box that is full.
+
     Source: Scardovelli and Zaleski (2000), J. Comput. Phys. 164, 228, section 2; with sides of 0 it is the cut of a
     rectangle by a line.
 
@@ -33,17 +35,19 @@ def plane_box(d, nx, ny, nz, sx, sy, sz):
         sz: see `sx`.
     """
     a, b, c = abs(nx) * sx, abs(ny) * sy, abs(nz) * sz
-    total = a + b + c
-    if d >= 0.5 * total:
+    total, touch = a + b + c, 1e-9 * (sx + sy + sz)
+    if total <= touch:  # a face along the plane: open if it is the plane itself
+        return (1.0 if d <= touch else 0.0), 0.0
+    if d >= 0.5 * total - touch:
         return 0.0, 0.0
-    if d <= -0.5 * total:
+    if d < -0.5 * total - touch:
         return 1.0, 0.0
     a, b = min(a, b), max(a, b)
     b, c = min(b, c), max(b, c)
     a, b = min(a, b), max(a, b)
     scale = 1.0 / total
     a, b, c = a * scale, b * scale, c * scale
-    side = 0.5 - abs(d) * scale  # distance from the nearer corner, 0 to 1/2
+    side = max(0.5 - abs(d) * scale, 0.0)  # distance from the nearer corner, 0 to 1/2
     if side < a:
         v = side * side * side / (6.0 * a * b * c)
         g = side * side / (2.0 * a * b * c)
@@ -61,33 +65,31 @@ def plane_box(d, nx, ny, nz, sx, sy, sz):
     return (1.0 - v if d < 0.0 else v), g * scale
 
 
-def overlap(f1, f2, c):
+def overlap(f1, f2, ax, ay, az, bx, by, bz):
     """Fraction of a box inside two half-spaces, and the fractions of either surface that are inside the other.
 
-    Parallel planes (c = 1) and opposite ones (c = -1) are exact. Between them the rule is linear in c, which is exact
-    in the mean over all places of the planes: for perpendicular ones it is the product.
+    Parallel planes (c = 1) and opposite ones (c = -1) are exact. Between them the rule is linear in the cosine c, which
+    is exact in the mean over all places of the planes: for perpendicular ones it is the product.
 
     Args:
         f1: fraction inside the first.
         f2: fraction inside the second.
-        c: cosine of the angle between the outward normals.
+        ax: outward normal of the first times any number above 0, as `ay` and `az`.
+        ay: see `ax`.
+        az: see `ax`.
+        bx: the same of the second, as `by` and `bz`.
+        by: see `bx`.
+        bz: see `bx`.
     """
+    c = math.sqrt((ax * ax + ay * ay + az * az) * (bx * bx + by * by + bz * bz))
+    c = max(-1.0, min(1.0, (ax * bx + ay * by + az * bz) / (c + 1e-300)))
+    free = 1.0 - abs(c)
     if c >= 0.0:
-        both = (1.0 - c) * f1 * f2 + c * min(f1, f2)
-        first = (1.0 - c) * f2 + (c if f1 < f2 else 0.0)
-        second = (1.0 - c) * f1 + (0.0 if f1 < f2 else c)
+        both, one, two = min(f1, f2), (c if f1 < f2 else 0.0), (0.0 if f1 < f2 else c)
     else:
-        both = (1.0 + c) * f1 * f2 - c * max(0.0, f1 + f2 - 1.0)
-        meets = -c if f1 + f2 > 1.0 - 1e-6 else 0.0  # surfaces that touch face to face are inside
-        first = (1.0 + c) * f2 + meets
-        second = (1.0 + c) * f1 + meets
-    return both, first, second
-
-
-def angle(ax, ay, az, bx, by, bz):
-    """Cosine of the angle between two vectors; 0 if one of them is 0."""
-    squares = (ax * ax + ay * ay + az * az) * (bx * bx + by * by + bz * bz)
-    return max(-1.0, min(1.0, (ax * bx + ay * by + az * bz) / (math.sqrt(squares) + 1e-300)))
+        both, one = max(0.0, f1 + f2 - 1.0), (-c if f1 + f2 > 1.0 - 1e-6 else 0.0)
+        two = one  # surfaces that touch face to face are inside
+    return free * f1 * f2 + abs(c) * both, free * f2 + one, free * f1 + two
 
 
 def distance(features, j, x, y, z):
@@ -193,24 +195,24 @@ def cut_box(features, active, start, count, x, y, z, sx, sy, sz, mx, my, mz):
                             part, density = (1.0 if d < 0.0 else 0.0), 0.0
                         else:
                             part, density = plane_box(d, nx, ny, nz, sx, sy, sz)
-                        if part >= 1.0:
-                            continue
+                        if part >= 1.0 and density == 0.0:
+                            continue  # full, and no plane along one of its faces
                         gx, gy, gz = nx * sx * density, ny * sy * density, nz * sz * density
                         here, there = 0.0, 1.0
-                        if one < 1.0 and part > 0.0:
-                            part, here, there = overlap(one, part, angle(ux, uy, uz, gx, gy, gz))
+                        if ux * ux + uy * uy + uz * uz > 0.0 and part > 0.0:
+                            part, here, there = overlap(one, part, ux, uy, uz, gx, gy, gz)
                         one = part
                         skin = skin * here + (density * there if role == 1.0 else 0.0)
                         ux, uy, uz = ux * here + gx * there, uy * here + gy * there, uz * here + gz * there
                         if one <= 0.0:
                             break
-                    if one >= 1.0:
+                    if one >= 1.0 and ux == 0.0 and uy == 0.0 and uz == 0.0:
                         f, area = 1.0, 0.0
                         break
                     if one > 0.0:
                         both, here, there = 0.0, 0.0, 0.0
                         if f > 0.0:
-                            both, here, there = overlap(f, one, angle(vx, vy, vz, ux, uy, uz))
+                            both, here, there = overlap(f, one, vx, vy, vz, ux, uy, uz)
                         f += one - both
                         here, there = 1.0 - here, 1.0 - there
                         area = area * here + skin * there

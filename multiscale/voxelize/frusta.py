@@ -7,6 +7,8 @@ and most voxels need nothing else.
 
 import math
 
+import numpy as np
+
 from multiscale.voxelize.cuts import cut_box, distance
 
 
@@ -31,71 +33,37 @@ def reach(features, first, p, x, y, z):
     return surface, border
 
 
-def pair_bricks(features, first, low, high, side, block, pairs, write):
-    """Bricks that each primitive can reach: numbers ``brick * primitives + primitive``; returns how many.
+def pair_bricks(features, first, primitive, low, high, side, block, pairs):
+    """Bricks that primitives can reach, as numbers ``brick * primitives + primitive``; returns how many.
 
     Args:
         features: all features, shape (m, 11), relative to the corner of the grid.
         first: first feature of each primitive, then m; shape (primitives + 1,).
-        low: lowest brick of each primitive's bounds along x, y, z, shape (primitives, 3).
-        high: highest brick of each primitive's bounds, shape (primitives, 3).
+        primitive: which one is meant, shape (k,).
+        low: lowest brick where it is looked for, x, y, z, shape (k, 3).
+        high: highest brick where it is looked for, shape (k, 3).
         side: of a brick, um.
         block: number of bricks along y and along z, shape (2,).
-        pairs: filled if `write`.
-        write: whether to write, or only to count.
+        pairs: filled as far as it reaches.
     """
     total = 0
-    n = first.size - 1
-    group = 4  # bricks a side that are tested together first
-    near, around = 0.5 * math.sqrt(3.0) * side, 0.5 * math.sqrt(3.0) * side * group
-    for p in range(n):
-        for i in range(low[p, 0], high[p, 0] + 1, group):
-            for j in range(low[p, 1], high[p, 1] + 1, group):
-                for k in range(low[p, 2], high[p, 2] + 1, group):
-                    half = 0.5 * group
-                    surface, border = reach(features, first, p, (i + half) * side, (j + half) * side, (k + half) * side)
-                    if max(surface, border) > around:
-                        continue
-                    for a in range(i, min(i + group, high[p, 0] + 1)):
-                        for b in range(j, min(j + group, high[p, 1] + 1)):
-                            for c in range(k, min(k + group, high[p, 2] + 1)):
-                                surface, border = reach(
-                                    features, first, p, (a + 0.5) * side, (b + 0.5) * side, (c + 0.5) * side
-                                )
-                                if max(surface, border) <= near:
-                                    if write:
-                                        pairs[total] = ((a * block[0] + b) * block[1] + c) * n + p
-                                    total += 1
+    near = 0.5 * math.sqrt(3.0) * side
+    for k in range(primitive.size):
+        for a in range(low[k, 0], high[k, 0] + 1):
+            for b in range(low[k, 1], high[k, 1] + 1):
+                for c in range(low[k, 2], high[k, 2] + 1):
+                    surface, border = reach(
+                        features, first, primitive[k], (a + 0.5) * side, (b + 0.5) * side, (c + 0.5) * side
+                    )
+                    if max(surface, border) <= near:
+                        if total < pairs.size:
+                            pairs[total] = ((a * block[0] + b) * block[1] + c) * (first.size - 1) + primitive[k]
+                        total += 1
     return total
 
 
-def keep_active(features, first, chosen, count, x, y, z, far, active, start):
-    """Which features of some primitives have their surface, or their border, within `far` of a place.
-
-    Args:
-        features: all features, shape (m, 11).
-        first: first feature of each primitive, then m; shape (primitives + 1,).
-        chosen: primitives, shape (>= count,).
-        count: how many.
-        x: place, um, as `y` and `z`.
-        y: see `x`.
-        z: see `x`.
-        far: um.
-        active: filled with features, primitive after primitive.
-        start: filled with the first entry of each primitive, then their number; shape (>= count + 1,).
-    """
-    total = 0
-    for k in range(count):
-        start[k] = total
-        for j in range(first[chosen[k]], first[chosen[k] + 1]):
-            if distance(features, j, x, y, z) >= -far:
-                active[total] = j
-                total += 1
-    start[count] = total
-
-
-def divisions(features, first, length, chosen, active, start, count, x, y, z, dx, samples):
-    """Into how many small boxes a side of a voxel is divided.
+def prepare(features, first, length, chosen, count, x, y, z, dx, samples, active, start):
+    """Features whose surface or border can be in a voxel; returns into how many small boxes its sides are divided.
 
     A voxel with one plane, or with one surface that is bent little, is exact enough undivided; where a part is thinner
     than a voxel, small boxes are no wider than its radius over `samples`.
@@ -104,27 +72,34 @@ def divisions(features, first, length, chosen, active, start, count, x, y, z, dx
         features: all features, shape (m, 11).
         first: first feature of each primitive, then m; shape (primitives + 1,).
         length: of each primitive along its axis, um.
-        chosen: primitives, shape (>= count,).
-        active: see `keep_active`, as `start`.
-        start: see `active`.
-        count: number of primitives.
+        chosen: primitives that can be in the voxel, shape (>= count,).
+        count: how many.
         x: centre of the voxel, um, as `y` and `z`.
         y: see `x`.
         z: see `x`.
         dx: side of the voxel, um.
-        samples: pieces a side that the user asks for.
+        samples: small boxes a side that the user asks for.
+        active: filled with features, primitive after primitive.
+        start: filled with the first entry of each primitive, then their number; shape (>= count + 1,).
     """
-    thin = 1e300
-    for q in range(count):
-        j = first[chosen[q]]
+    total, surfaces, thin, half = 0, 0, 1e300, 0.5 * math.sqrt(3.0) * dx
+    for k in range(count):
+        start[k] = total
+        p = chosen[k]
+        for j in range(first[p], first[p + 1]):
+            if distance(features, j, x, y, z) >= -half:
+                active[total] = j
+                total += 1
+                surfaces += 1 if features[j, 10] < 2.0 else 0
+        j = first[p]
         if features[j, 0] > 0.0:
             along = (x - features[j, 1]) * features[j, 4] + (y - features[j, 2]) * features[j, 5]
-            along += (z - features[j, 3]) * features[j, 6]
-            along = min(max(along, 0.0), length[chosen[q]])
+            along = min(max(along + (z - features[j, 3]) * features[j, 6], 0.0), length[p])
             thin = min(thin, features[j, 7] + features[j, 8] * along)
-    if start[count] == 1 and (features[active[0], 0] == 0.0 or thin > 5.0 * samples * dx):
+    start[count] = total
+    if total == 1 and (features[active[0], 0] == 0.0 or thin > 5.0 * samples * dx):
         return 1
-    return max(samples, math.ceil(samples * min(dx / thin - 1e-9, 8.0)))
+    return max(samples if surfaces < 2 else 2 * samples, math.ceil(samples * min(dx / thin - 1e-9, 8.0)))
 
 
 def fill_bricks(
@@ -175,7 +150,7 @@ def fill_bricks(
             for local in range(64):
                 ix, iy, iz = local >> 4, (local >> 2) & 3, local & 3
                 x, y, z = (bx + ix + 0.5) * dx, (by + iy + 0.5) * dx, (bz + iz + 0.5) * dx
-                n, owner, best = 0, near[0], math.inf
+                n, owner, best = np.int64(0), near[0], math.inf  # a bare 0 is a type of its own: all compiled twice
                 full, deep, owned = False, True, False
                 for q in range(n_near):
                     surface, border = reach(features, first, near[q], x, y, z)
@@ -194,21 +169,26 @@ def fill_bricks(
                     continue
                 cut = -1
                 if not (full or (deep and owned)):
-                    keep_active(features, first, chosen, n, x, y, z, half, active, start)
-                    m = divisions(features, first, length, chosen, active, start, n, x, y, z, dx, samples)
+                    m = prepare(features, first, length, chosen, n, x, y, z, dx, samples, active, start)
                     x, y, z = x - 0.5 * dx, y - 0.5 * dx, z - 0.5 * dx
-                    f, skin = cut_box(features, active, start, n, x, y, z, dx, dx, dx, m, m, m)
+                    f, skin = 0.0, 0.0
+                    for part in range(4):  # the voxel, then its faces towards -x, -y, -z
+                        sx, mx = (0.0, 1) if part == 1 else (dx, m)
+                        sy, my = (0.0, 1) if part == 2 else (dx, m)
+                        sz, mz = (0.0, 1) if part == 3 else (dx, m)
+                        if part == 0 or f < 1.0:
+                            open_part, area = cut_box(features, active, start, n, x, y, z, sx, sy, sz, mx, my, mz)
+                        if part == 0:
+                            f, skin = (open_part if open_part < 1.0 - 1e-12 else 1.0), area * dx
+                            if f < 1e-6 or (f == 1.0 and skin == 0.0):
+                                break
+                            cuts[n_cut, 0], cuts[n_cut, 1] = f, skin
+                        else:
+                            cuts[n_cut, 1 + part] = open_part
                     if f < 1e-6:
                         continue
-                    if f < 1.0:
+                    if f < 1.0 or skin > 0.0:
                         cut = cuts_before + n_cut
-                        cuts[n_cut, 0], cuts[n_cut, 1] = f, skin * dx
-                        for axis in range(3):
-                            sx, mx = (0.0, 1) if axis == 0 else (dx, m)
-                            sy, my = (0.0, 1) if axis == 1 else (dx, m)
-                            sz, mz = (0.0, 1) if axis == 2 else (dx, m)
-                            f, skin = cut_box(features, active, start, n, x, y, z, sx, sy, sz, mx, my, mz)
-                            cuts[n_cut, 2 + axis] = f
                         n_cut += 1
                 out_voxel[count] = todo * 512 + ((ox + ix) * 8 + oy + iy) * 8 + oz + iz
                 out_owner[count] = owner

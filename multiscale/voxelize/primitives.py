@@ -22,6 +22,7 @@ CLOSED, MEMBRANE, TO_NEXT, FROM_PREVIOUS = 0.0, 1.0, 2.0, 3.0
 
 REACH = 0.45  # part of a frustum's length that one mitre may take
 STEEP = 0.3  # change of the radius between the middle and the rim of a mitre, over the radius
+SAME = 1e-9  # relative difference of radii that are the same
 APART = 1e-6  # um
 
 
@@ -144,91 +145,149 @@ def _at(lines: Polylines, section: int, x: float) -> tuple[Floats, int]:
     return np.asarray((lines.points[point] + t * lines.step[point]) * [1, 1, 1, 0.5]), point
 
 
+@dataclass(frozen=True, eq=False)
+class Frusta:
+    """Frusta of some chains; lengths in um.
+
+    Attributes:
+        point: the point of the chains where each starts, shape (n,).
+        chain: number of its chain, shape (n,).
+        ends: x, y, z and radius at both ends, shape (2, n, 4).
+        axis: unit vector from start to end, shape (n, 3).
+        height: shape (n,).
+        slope: change of the radius over the height, shape (n,).
+        role: of the side: membrane, or closed for a bridge, shape (n,).
+    """
+
+    point: Ints
+    chain: Ints
+    ends: Floats
+    axis: Floats
+    height: Floats
+    slope: Floats
+    role: Floats
+
+    @classmethod
+    def of(cls, c: Chains) -> "Frusta":
+        """One for every two neighbouring points of a chain that are apart."""
+        step = np.zeros_like(c.points)
+        step[:-1] = np.diff(c.points, axis=0)
+        height = np.linalg.norm(step[:, :3], axis=1)
+        point = np.flatnonzero(~c.ends & (height > 1e-9))
+        step, height = step[point], height[point]
+        ends = np.stack([c.points[point], c.points[point] + step])
+        chain = np.cumsum(c.ends)[point] - c.ends[point]
+        role = np.where(c.bridge[point], CLOSED, MEMBRANE)
+        return cls(point, chain, ends, step[:, :3] / height[:, None], height, step[:, 3] / height, role)
+
+    def features(self) -> Floats:
+        """Cone, plane at the start and plane at the end of each, flat and closed, shape (n, 3, 11)."""
+        rows = np.zeros((self.height.size, 3, 11))
+        rows[:, 0, 0], rows[:, 0, 1:4], rows[:, 0, 4:7] = CONE, self.ends[0, :, :3], self.axis
+        rows[:, 0, 7], rows[:, 0, 8], rows[:, 0, 9] = self.ends[0, :, 3], self.slope, 1 / np.hypot(1, self.slope)
+        rows[:, 0, 10] = self.role
+        rows[:, 1, 1:4], rows[:, 1, 4:7] = self.ends[0, :, :3], -self.axis
+        rows[:, 2, 1:4], rows[:, 2, 4:7] = self.ends[1, :, :3], self.axis
+        return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Joints:
+    """Pairs of frusta that meet.
+
+    Attributes:
+        pair: the two frusta, shape (2, m).
+        end: which end of each, 0 its start or 1 its end, shape (2, m).
+        inner: whether they follow one another in a section, shape (m,).
+        at: x, y, z, um, shape (m, 3).
+        radius: of both there, um, shape (2, m).
+        bend: tangent of half the angle by which the direction changes, shape (m,).
+    """
+
+    pair: Ints
+    end: Ints
+    inner: np.ndarray
+    at: Floats
+    radius: Floats
+    bend: Floats
+
+    @classmethod
+    def of(cls, c: Chains, f: Frusta) -> "Joints":
+        """Neighbours in a chain, and the frusta at the ends where two chains meet."""
+        follow = np.flatnonzero(f.chain[1:] == f.chain[:-1])
+        rows = [np.column_stack([follow, follow + 1, np.ones_like(follow), np.zeros_like(follow)])]
+        number = np.cumsum(c.ends) - c.ends  # chain of each point
+        for i, j in c.joints:
+            one, two = (np.flatnonzero(f.chain == number[k]) for k in (i, j))
+            if one.size and two.size:
+                last = bool(c.ends[i])
+                rows.append(np.array([[one[-1 if last else 0], two[0], int(last), 0]]))
+        table = np.vstack(rows).T
+        pair, end = table[:2], table[2:]
+        place = f.ends[end, pair]
+        total = np.linalg.norm(f.axis[pair[0]] + f.axis[pair[1]], axis=1)
+        change = np.linalg.norm(f.axis[pair[0]] - f.axis[pair[1]], axis=1)
+        inner = np.arange(pair.shape[1]) < follow.size
+        return cls(pair, end, inner, place[0, :, :3], place[:, :, 3], change / np.maximum(total, 1e-12))
+
+    def mitred(self, f: Frusta) -> np.ndarray:
+        """Which of them can share a plane, shape (m,)."""
+        a, b = self.pair
+        place = 2 * self.pair + self.end
+        alone = (np.bincount(place.ravel(), minlength=2 * f.height.size)[place] == 1).all(axis=0)
+        same = np.abs(self.radius[0] - self.radius[1]) <= SAME * self.radius[0]
+        near = self.radius[0] * self.bend <= REACH * np.minimum(f.height[a], f.height[b])
+        gentle = (self.bend <= 1) & (self.steepness(f) * self.bend <= STEEP)
+        return np.asarray(alone & same & near & gentle & (self.end[0] == 1) & (self.end[1] == 0))
+
+    def steepness(self, f: Frusta) -> Floats:
+        """The larger of the two slopes, without sign, shape (m,)."""
+        return np.asarray(np.abs(f.slope[self.pair]).max(axis=0))
+
+
 def cell_primitives(cell: Morphology, filled: list[Interval]) -> Primitives:
     """Frusta and joints of the filled stretches of a cell; flat ends are closed and no membrane."""
     c = chains(cell, filled)
-    step = np.zeros_like(c.points)
-    step[:-1] = np.diff(c.points, axis=0)
-    height = np.linalg.norm(step[:, :3], axis=1)
-    frustum = np.flatnonzero(~c.ends & (height > 1e-9))
-    n = frustum.size
-    start, end = c.points[frustum], c.points[frustum] + step[frustum]
-    height = height[frustum]
-    axis = step[frustum, :3] / height[:, None]
-    slope = step[frustum, 3] / height
-    cosine = 1 / np.hypot(1, slope)
-    skin = np.where(c.bridge[frustum], CLOSED, MEMBRANE)
-    chain = np.cumsum(c.ends)[frustum] - c.ends[frustum]
+    f = Frusta.of(c)
+    j = Joints.of(c, f)
+    n, rows = f.height.size, f.features()
+    (a, b), mitre = j.pair, j.mitred(f)
+    ma, mb = a[mitre], b[mitre]
+    normal = f.axis[ma] + f.axis[mb]
+    normal /= np.linalg.norm(normal, axis=1)[:, None]
+    rows[ma, 2, 4:7], rows[mb, 1, 4:7] = normal, -normal
+    rows[ma, 2, 10], rows[mb, 1, 10] = TO_NEXT, FROM_PREVIOUS
 
-    rows = np.zeros((n, 3, 11))
-    rows[:, 0] = np.column_stack([np.full(n, CONE), start[:, :3], axis, start[:, 3], slope, cosine, skin])
-    rows[:, 1, 1:4], rows[:, 1, 4:7] = start[:, :3], -axis
-    rows[:, 2, 1:4], rows[:, 2, 4:7] = end[:, :3], axis
+    # Flat ends of the other joints: that of the narrower one lies inside the ball and is no surface; where the radius
+    # jumps inside a section, the ring between the two circles is membrane, as in 1-D.
+    least = j.radius.min(axis=0)
+    for k in (0, 1):
+        wider = j.radius[k] > least * (1 + SAME)
+        ring, hidden = ~mitre & j.inner & wider, ~mitre & ~wider & (j.steepness(f) <= STEEP)
+        rows[j.pair[k][ring], 1 + j.end[k][ring], 10] = MEMBRANE
+        rows[j.pair[k][hidden], 1 + j.end[k][hidden], 10] = TO_NEXT
 
-    # pairs of frusta that meet, and at which end of each: 0 its start, 1 its end
-    follow = np.flatnonzero(chain[1:] == chain[:-1])
-    pairs = [np.column_stack([follow, follow + 1, np.ones_like(follow), np.zeros_like(follow)])]
-    pairs += [np.array(_outer_pairs(c, frustum, chain), dtype=np.int64).reshape(-1, 4)]
-    a, b, end_a, end_b = np.vstack(pairs).T
-    away_a, away_b = np.where(end_a, -1.0, 1.0)[:, None] * axis[a], np.where(end_b, -1.0, 1.0)[:, None] * axis[b]
-    at = np.where(end_a[:, None] == 1, end[a], start[a])
-    radius_a, radius_b = at[:, 3], np.where(end_b == 1, end[b, 3], start[b, 3])
-    tan_half = _tan_half(axis, a, b)
-    partners = (
-        np.bincount(2 * a + end_a, minlength=2 * n)[2 * a + end_a]
-        + np.bincount(2 * b + end_b, minlength=2 * n)[2 * b + end_b]
-    )
-    mitre = (end_a == 1) & (end_b == 0) & (partners == 2) & (np.abs(radius_a - radius_b) <= 1e-9 * radius_a)
-    mitre &= (tan_half <= 1) & (radius_a * tan_half <= REACH * np.minimum(height[a], height[b]))
-    mitre &= np.maximum(np.abs(slope[a]), np.abs(slope[b])) * tan_half <= STEEP
-    normal = axis[a] + axis[b]
-    normal = normal[mitre] / np.linalg.norm(normal[mitre], axis=1)[:, None]
-    rows[a[mitre], 2, 4:7], rows[b[mitre], 1, 4:7] = normal, -normal
-    rows[a[mitre], 2, 10], rows[b[mitre], 1, 10] = TO_NEXT, FROM_PREVIOUS
-    wide = np.full(n, 0.0)  # how far a mitre can reach beyond an end, over the radius
-    np.maximum.at(wide, a[mitre], tan_half[mitre])
-    np.maximum.at(wide, b[mitre], tan_half[mitre])
-    ring = ~mitre & (np.arange(a.size) < follow.size) & (np.abs(radius_a - radius_b) > 1e-9 * radius_a)
-    rows[a[ring], 2, 10] = np.where(radius_a > radius_b, MEMBRANE, CLOSED)[ring]
-    rows[b[ring], 1, 10] = np.where(radius_b > radius_a, MEMBRANE, CLOSED)[ring]
-
-    ball = ~mitre
-    a, b, at, away_a, away_b = a[ball], b[ball], at[ball], away_a[ball], away_b[ball]
-    radius = np.minimum(radius_a, radius_b)[ball]
-    balls = np.zeros((a.size, 5, 11))
-    balls[:, 0, 0], balls[:, 0, 1:4], balls[:, 0, 7], balls[:, 0, 9] = SPHERE, at[:, :3], radius, 1.0
+    chosen = np.flatnonzero(~mitre)
+    a, b, at, radius = a[chosen], b[chosen], j.at[chosen], least[chosen]
+    balls = np.zeros((chosen.size, 5, 11))
+    balls[:, 0, 0], balls[:, 0, 1:4], balls[:, 0, 7], balls[:, 0, 9] = SPHERE, at, radius, 1.0
     balls[:, 1], balls[:, 2] = rows[a, 0], rows[b, 0]
-    balls[:, 3, 1:4], balls[:, 3, 4:7] = at[:, :3] + height[a, None] * away_a, away_a
-    balls[:, 4, 1:4], balls[:, 4, 4:7] = at[:, :3] + height[b, None] * away_b, away_b
-    balls[:, :3, 10] = np.minimum(skin[a], skin[b])[:, None]
+    for k, one in enumerate((a, b)):  # no farther than the other end of either
+        away = np.where(j.end[k][chosen, None] == 1, -1.0, 1.0) * f.axis[one]
+        balls[:, 3 + k, 1:4], balls[:, 3 + k, 4:7] = at + f.height[one, None] * away, away
+    balls[:, :3, 10] = np.minimum(f.role[a], f.role[b])[:, None]
 
-    section, near, far = c.section[frustum], c.along[frustum], c.along[frustum + 1]
-    place = np.column_stack([section, near, far, height])
-    joint_place = np.column_stack([section[b], near[b], near[b], np.zeros(b.size)])
-    margin = np.maximum(start[:, 3], end[:, 3]) * np.hypot(1, wide) * (1 + np.abs(slope) * wide)
-    low = np.minimum(start, end)[:, :3] - margin[:, None]
-    high = np.maximum(start, end)[:, :3] + margin[:, None]
+    near, far = c.along[f.point], c.along[f.point + 1]
+    section = c.section[f.point]
+    place = np.column_stack([section, near, far, f.height])
+    at_joint = np.column_stack([section[b], near[b], near[b], np.zeros(b.size)])
+    wide = np.zeros(n)  # how far a mitre reaches beyond an end, over the radius
+    np.maximum.at(wide, np.concatenate([ma, mb]), np.tile(j.bend[mitre], 2))
+    margin = f.ends[:, :, 3].max(axis=0) * np.hypot(1, wide) * (1 + np.abs(f.slope) * wide)
     return Primitives(
         np.vstack([rows.reshape(-1, 11), balls.reshape(-1, 11)]),
-        np.concatenate([3 * np.arange(n), 3 * n + 5 * np.arange(a.size + 1)]),
-        np.vstack([place, joint_place]),
-        np.vstack([low, at[:, :3] - radius[:, None]]),
-        np.vstack([high, at[:, :3] + radius[:, None]]),
+        np.concatenate([3 * np.arange(n), 3 * n + 5 * np.arange(chosen.size + 1)]),
+        np.vstack([place, at_joint]),
+        np.vstack([f.ends.min(axis=0)[:, :3] - margin[:, None], at - radius[:, None]]),
+        np.vstack([f.ends.max(axis=0)[:, :3] + margin[:, None], at + radius[:, None]]),
     )
-
-
-def _tan_half(axis: Floats, a: Ints, b: Ints) -> Floats:
-    """Tangent of half the angle by which the direction changes from one frustum to another."""
-    total, change = np.linalg.norm(axis[a] + axis[b], axis=1), np.linalg.norm(axis[a] - axis[b], axis=1)
-    return np.asarray(change / np.maximum(total, 1e-12))
-
-
-def _outer_pairs(c: Chains, frustum: Ints, chain: Ints) -> list[tuple[int, int, int, int]]:
-    """Frusta of two chains that meet: their numbers, and which end of each, 0 its start or 1 its end."""
-    number = np.cumsum(c.ends) - c.ends  # chain of each point
-    pairs = []
-    for i, j in c.joints:
-        found = [np.flatnonzero(chain == number[k]) for k in (i, j)]
-        at_end = bool(c.ends[i])
-        pairs.append((int(found[0][-1 if at_end else 0]), int(found[1][0]), int(at_end), 0))
-    return pairs

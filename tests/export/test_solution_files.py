@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from multiscale.errors import FormatError
-from multiscale.export import csv, netcdf
+from multiscale.export import csv, netcdf, zarr
 from multiscale.export.formats import format_of, formats, replacing
 from multiscale.geometry import Cable, Point
 from multiscale.rxd.tree import discretize_geometry
@@ -141,8 +141,8 @@ def test_a_folder_that_is_missing_is_named(sol, tmp_path):
         ),
         ("run.csv", b"time [ms],v [mV]\n1,2,3\n", r"CSV file '.*' has 3 columns, expected 2 as in its header"),
         ("run.csv", b"\xff\xfe\x00time", r"CSV file '.*' is broken \("),
-        ("run.xyz", b"", r"solution file '.*run.xyz' has extension '.xyz', expected .csv or .nc; rename the file"),
-        ("run", b"", r"solution file '.*run' has no extension, expected .csv or .nc; rename the file"),
+        ("run.xyz", b"", r"solution file '.*run.xyz' has extension '.xyz', expected .csv or .nc or .zarr; rename the file"),
+        ("run", b"", r"solution file '.*run' has no extension, expected .csv or .nc or .zarr; rename the file"),
     ],
 )
 def test_a_file_that_is_not_ours_is_one_sentence(name, content, sentence, tmp_path):
@@ -177,7 +177,7 @@ def test_netcdf_of_another_program_and_of_the_future(sol, tmp_path):
 
 
 def test_the_folder_is_listed():
-    assert formats("solution") == {".csv": csv, ".nc": netcdf}
+    assert formats("solution") == {".csv": csv, ".nc": netcdf, ".zarr": zarr}
     assert format_of("a/b/run.v2.NC", "solution") is netcdf
 
 

@@ -147,7 +147,7 @@ def source_of(**changes):
         (
             source_of(at=[(0, 0, 0), Ball(2)], radius=1),
             ModelError,
-            r"'source': radius is 1 um at ball\(2, \(0, 0, 0\)\), which has an extent of its own, expected a point or",
+            r"'source': radius is 1 um at ball\(2,\(0,0,0\)\), which has an extent of its own, expected a point or",
         ),
     ],
 )

@@ -5,6 +5,8 @@ Units are NEURON's: um, ms, mV, mM, nA, S/cm2; reactions across membranes count 
 """
 
 import json
+import os
+import signal
 import sys
 from math import exp
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 from neuron import h
 
 MOLECULES = 602214.076  # in 1 mM um^3
+KEPT = []  # species in voxels: NEURON aborts where it takes one apart
 
 
 def section(name, length, diameter, segments, resistivity=100.0):
@@ -217,6 +220,123 @@ def concentrations(species):
     return np.array(species.nodes.concentration)
 
 
+def voxel_chain(number, dt, stop):
+    """Sodium in a row of cylinders in voxels, each with Hodgkin-Huxley channels: amol gained, and amol carried."""
+    from neuron import rxd
+
+    row = []
+    for i in range(number):
+        made = straight(f"part{i}", (10 * i, 0, 0), (10 * i + 10, 0, 0), 2)
+        made.insert("hh")
+        if row:
+            made.connect(row[-1](1))
+        row.append(made)
+    rxd.set_solve_type(row, dimension=3)
+    cyt = rxd.Region(row, name="cyt", nrn_region="i", dx=0.25)
+    na = kept(rxd.Species(cyt, name="na", charge=1, d=0.6, initial=10))
+    clamp = pulse(row[0](0.5), 0.1)
+    begin(dt)
+    volume = np.array(na.nodes.volume)
+    before, carried = volume @ concentrations(na), 0.0
+    for _ in range(round(stop / dt)):
+        h.fadvance()
+        density = sum(segment.ina * segment.area() for made in row for segment in made)  # mA/cm2 um2
+        carried -= 10 * density * dt / 96.48533212
+    return {"gained": volume @ concentrations(na) - before, "carried": np.array(carried), "kept": np.array(clamp.amp)}
+
+
+def voxel_doubling(forward, backward, dt, stop):
+    """A <-> 2 B in voxels, from 1 mM of A: 2 A + B in one of them after each step, mM."""
+    from neuron import rxd
+
+    cell = straight("cell", (0, 0, 0), (4, 0, 0), 2)
+    rxd.set_solve_type([cell], dimension=3)
+    cyt = rxd.Region([cell], name="cyt", dx=0.5)
+    a, b = kept(rxd.Species(cyt, name="a", initial=1)), kept(rxd.Species(cyt, name="b", initial=0))
+    reaction = rxd.Reaction(a, 2 * b, forward, backward)
+    begin(dt)
+    total = []
+    for _ in range(round(stop / dt)):
+        h.fadvance()
+        total.append(2 * a.nodes[0].concentration + b.nodes[0].concentration)
+    return {"total": np.array(total), "kept": np.array(reaction is not None)}
+
+
+def voxel_uniform(path, name, dt, stop):
+    """1 mM everywhere in the voxels of one section of a reconstructed cell, which only diffuses."""
+    from neuron import rxd
+
+    (section,) = [made for made in imported(path, "Import3d_SWC_read") if made.name() == name]
+    rxd.set_solve_type([section], dimension=3)
+    x = kept(rxd.Species(rxd.Region([section], name="cyt", dx=0.25), name="x", d=1, initial=1))
+    steps(dt, stop)
+    return {"x": concentrations(x), "volume": np.array(x.nodes.volume)}
+
+
+def voxel_soma(path, dx):
+    """Volume of a soma in voxels and as a section, um^3."""
+    from neuron import rxd
+
+    (soma,) = [made for made in imported(path, "Import3d_Neurolucida3") if made.name() == "soma[0]"]
+    rxd.set_solve_type([soma], dimension=3)
+    x = kept(rxd.Species(rxd.Region([soma], name="cyt", dx=dx), name="x", initial=1))
+    h.finitialize(-65)
+    return {"voxels": np.sum(x.nodes.volume), "section": np.sum([segment.volume() for segment in soma])}
+
+
+def voxel_sizes():
+    """Adaptive steps in two grids, the coarser made first: the signal that ends a process that tries, or 0."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # it may also run without end
+        adaptive_grids((0.5, 0.25))
+        os._exit(0)
+    return {"signal": np.array(os.WTERMSIG(os.waitpid(child, 0)[1]))}
+
+
+def adaptive_grids(sides):
+    """A step of concentration spreads for 3 ms in two unconnected cylinders, one a voxel size."""
+    from neuron import rxd
+
+    cells = [straight(f"cell{i}", (0, 20 * i, 0), (5, 20 * i, 0), 2) for i in range(len(sides))]
+    rxd.set_solve_type(cells, dimension=3)
+    for i, (cell, dx) in enumerate(zip(cells, sides, strict=True)):
+        region = rxd.Region([cell], name=f"r{i}", nrn_region="i", dx=dx)
+        kept(rxd.Species(region, name=f"x{i}", d=1, initial=lambda node: float(node.x3d < 2)))
+    h.load_file("stdrun.hoc")
+    h.cvode_active(1)
+    h.finitialize(-65)
+    h.continuerun(3)
+
+
+def kept(species):
+    """A species in voxels that lives as long as the process."""
+    KEPT.append(species)
+    return species
+
+
+def straight(name, start, end, diameter):
+    """A cylinder with a place in space."""
+    made = h.Section(name=name)
+    made.pt3dadd(*start, diameter)
+    made.pt3dadd(*end, diameter)
+    return made
+
+
+def imported(path, reader):
+    """The sections of a file."""
+    h.load_file("stdlib.hoc")
+    h.load_file("import3d.hoc")
+    file = getattr(h, reader)()
+    file.quiet = 1
+    file.input(path)
+    h.Import3d_GUI(file, False).instantiate(None)
+    return list(h.allsec())
+
+
 if __name__ == "__main__":
     model, target, values = sys.argv[1:]
-    np.savez(Path(target), **globals()[model](**json.loads(values)))
+    found = globals()[model](**json.loads(values))
+    np.savez(Path(target), **found)
+    sys.stdout.flush()
+    os._exit(0)  # at once: NEURON aborts where it takes voxels apart

@@ -191,6 +191,35 @@ def test_split_backward_euler_is_of_first_order_on_an_irregular_domain():
 
 
 @needs_jit
+@pytest.mark.parametrize("name", MESHES)
+def test_explicit_steps_are_positive_and_bounded_at_their_limit(name):
+    mesh = MESHES[name]()
+    dt = 2 / mesh.stiffness(1.0)
+    none, work, coupling = np.zeros(mesh.n, dtype=np.float32), np.zeros(mesh.n), [dt * DX] * 3
+    kernels = compiled(adi)
+    u = np.full(mesh.n, 0.37)
+
+    def advance(values, steps):
+        u[mesh.lane] = values
+        for _ in range(steps):
+            kernels.euler_step(u, mesh.aperture, mesh.minv, mesh.near, mesh.plane, none, work, *coupling)
+        return u[mesh.lane]
+
+    capacity, parts = matrices(mesh)
+    data = rough(mesh)
+    np.testing.assert_allclose(advance(data, 1), data - dt * (sum(parts) @ data) / capacity, rtol=1e-12, atol=1e-15)
+    end = advance(data, 50)
+    assert data.min() <= end.min() <= end.max() <= data.max()
+    np.testing.assert_allclose(capacity @ end, capacity @ data, rtol=1e-13)
+    if name == "branched":
+        time = step_of(1.6)
+        steps = int(np.ceil(time / dt))
+        coupling = [time / steps * DX] * 3
+        exact = expm_multiply(csr_array(-diags_array(1 / capacity) @ sum(parts)) * time, smooth(mesh))
+        assert np.abs(advance(smooth(mesh), steps) - exact).max() < 0.0045
+
+
+@needs_jit
 @pytest.mark.parametrize(("scheme", "r"), [("dg", 0.3), ("dg", 1.0), ("lod", 0.3), ("lod", 1000.0)])
 def test_amounts_keep_to_round_off_with_single_precision_factors(scheme, r):
     mesh = branched()

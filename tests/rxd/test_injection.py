@@ -155,7 +155,7 @@ def test_shares_are_by_volume_and_keep_to_the_region():
 
 
 def test_in_voxels_the_whole_amount_arrives():
-    """A release at a point, around it, and in a sphere: sum over nodes of weight / (C fraction) times C fraction is 1."""
+    """A release at a point, around it, and in a sphere: rise of concentration times volume, summed, is the amount."""
     mesh = mesh_of(Ball(1.0 * um).voxels(0.25 * um))
     sources = [
         Source("a", target=ca[cyt], at=(0.9, 0.1, 0.1), rate=1),
@@ -239,18 +239,18 @@ def one(**changes):
         (
             lambda: one(at=(5, 9, 0)),
             GeometryError,
-            r"source 'source' is at \(5, 9, 0\), 8 um outside of the cell, expected a point inside; move it",
+            r"source 'source' is at \(5,9,0\), 8 um outside of the cell, expected a point inside; move it",
         ),
         (lambda: one(at=Location("soma")), GeometryError, r"geometry has no section 'soma', expected one of 'cable'"),
         (
             lambda: one(at=Ball(0.1, (5, 3, 0))),
             GeometryError,
-            r"source 'source' is at ball\(0.1, \(5, 3, 0\)\), where there is no node \(the nearest centre is 3.04 um",
+            r"source 'source' is at ball\(0.1,\(5,3,0\)\), where there is no node \(the nearest centre is 3.04 um",
         ),
         (
             lambda: one(target=ca[er], at=(1, 0, 0)),
             GeometryError,
-            r"source 'source' is at \(1, 0, 0\), where region 'er' does not exist, expected a place that has it; move",
+            r"source 'source' is at \(1,0,0\), where region 'er' does not exist, expected a place that has it; move",
         ),
     ],
 )
