@@ -200,6 +200,17 @@ class Solution:
         """Write times, values, units, and section and position of the nodes as text, whatever the extension."""
         csv.write(self.dataset, Path(path))
 
+    def to_vtk(self, path: str | Path, surface: bool = False) -> tuple[Path, ...]:
+        """Write a ``.pvd`` series of ``.vti`` (voxels) and ``.vtu`` (segments) files for ParaView; see `export.vtk`.
+
+        Args:
+            path: ends in ``.pvd``, ``.vti`` or ``.vtu``.
+            surface: voxels as their surface instead of image data.
+        """
+        from multiscale.export import vtk
+
+        return vtk.write(self, Path(path), surface=surface)
+
     def describe(self) -> str:
         """Return what was run and what was recorded, one line a variable."""
         lines = [f"solution: {_summary(self)}"]

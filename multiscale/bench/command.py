@@ -28,11 +28,13 @@ class Bench:
         name: the file's name.
         title: first line of its docstring.
         functions: names of its public functions.
+        rounds: processes a side; a file that says ``ROUNDS = 1`` has one.
     """
 
     name: str
     title: str
     functions: tuple[str, ...]
+    rounds: int = ROUNDS
 
     @property
     def peers(self) -> tuple[str, ...]:
@@ -47,8 +49,16 @@ def benches() -> tuple[Bench, ...]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = (node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_")
         title = (ast.get_docstring(tree) or path.stem).splitlines()[0]
-        found.append(Bench(path.stem, title, tuple(functions)))
+        found.append(Bench(path.stem, title, tuple(functions), _rounds(tree)))
     return tuple(found)
+
+
+def _rounds(tree: ast.Module) -> int:
+    """Return the number that the file assigns to ``ROUNDS``, or the usual one."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ROUNDS":
+            return int(ast.literal_eval(node.value))
+    return ROUNDS
 
 
 def find(name: str) -> Bench:
@@ -72,13 +82,13 @@ def choose_peer(bench: Bench, peer: str | None) -> str:
     return peer
 
 
-def run(bench: Bench, peer: str | None = None, *, rounds: int = ROUNDS, repeats: int = REPEATS) -> Report:
+def run(bench: Bench, peer: str | None = None, *, rounds: int | None = None, repeats: int = REPEATS) -> Report:
     """Measure ours and the peer in turn and compare them.
 
     Args:
         bench: what to measure.
         peer: name of the peer, ``None`` for the bench's own, ``"none"`` for ours alone.
-        rounds: processes a side.
+        rounds: processes a side, ``None`` for what the bench wants.
         repeats: timed runs a process.
 
     Returns:
@@ -92,7 +102,7 @@ def run(bench: Bench, peer: str | None = None, *, rounds: int = ROUNDS, repeats:
     with tempfile.TemporaryDirectory() as folder:
         lab = Lab(bench.name, Path(folder))
         reference = lab.reference() if "reference" in bench.functions else {}
-        for _ in range(rounds):
+        for _ in range(rounds or bench.rounds):
             ours.append(lab.measured("ours", repeats))
             if chosen and not absent:
                 try:

@@ -70,9 +70,13 @@ def worst(found: Mapping[str, Difference]) -> float:
 
 
 def ratios(theirs: Measured, ours: Measured, baseline: Measured | None = None) -> tuple[float, float]:
-    """Return the peer's time over ours, of minima and of medians; a baseline is taken off the peer's times first."""
+    """Return the peer's time over ours, of minima and of medians; a baseline is taken off the peer's times first.
+
+    Where both count their updates and the counts differ, as the voxels of one cell do, times are those of one update.
+    """
     less = (baseline.minimum, baseline.median) if baseline else (0.0, 0.0)
-    return (theirs.minimum - less[0]) / ours.minimum, (theirs.median - less[1]) / ours.median
+    work = ours.updates / theirs.updates if ours.updates and theirs.updates else 1.0
+    return work * (theirs.minimum - less[0]) / ours.minimum, work * (theirs.median - less[1]) / ours.median
 
 
 @dataclass(frozen=True)

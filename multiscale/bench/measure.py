@@ -6,7 +6,8 @@ A bench is a file of ``multiscale/bench/cases/`` with
 - ``ours(repeats) -> list[Measured]``,
 - one function a peer, named after it: ``neuron(repeats)`` or ``roadrunner(repeats)``, the same way,
 - and if it is cheap ``reference() -> dict[str, array]``, the converged answer both are compared with,
-- and if a peer does work that was not asked for, ``neuron_baseline(repeats)``, which measures that work alone.
+- and if a peer does work that was not asked for, ``neuron_baseline(repeats)``, which measures that work alone,
+- and if a process takes minutes, ``ROUNDS = 1``: how many processes a side are run in place of the usual three.
 
 A list of one value is a fixed piece of work; of several, a sweep of tolerances, compared at equal error.
 """
@@ -42,6 +43,7 @@ class Measured:
         seconds: wall time of the run phase, one number a repeat, s.
         updates: steps times nodes times fields, or 0 where steps are not fixed.
         answer: name to array of any shape; both sides use the same names, shapes and units.
+        note: what else is worth knowing, one sentence, or "".
     """
 
     version: str
@@ -50,6 +52,7 @@ class Measured:
     seconds: tuple[float, ...]
     updates: int
     answer: Mapping[str, NDArray[np.float64]]
+    note: str = ""
 
     @property
     def minimum(self) -> float:

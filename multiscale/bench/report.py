@@ -42,6 +42,14 @@ class Report:
         """Whether tolerances were swept, so that times are compared at equal error."""
         return len(self.ours.measured) > 1
 
+    @property
+    def is_of_updates(self) -> bool:
+        """Whether both sides did unlike numbers of updates, so that times of one update are compared."""
+        if self.is_sweep or not self.theirs.measured:
+            return False
+        counts = (self.ours.headline.updates, self.theirs.headline.updates)
+        return min(counts) > 0 and counts[0] != counts[1]
+
     def ratio(self, *, without_baseline: bool = False) -> tuple[float, float] | None:
         """Return the peer's time over ours, (of minima, of medians); of a sweep the worst at equal error; or None."""
         if not self.theirs.measured:
@@ -61,7 +69,8 @@ def as_text(report: Report) -> str:
     """Return a few lines of text."""
     lines = [f"{report.bench}: {report.title}"]
     for side in (report.ours, report.theirs, report.baseline):
-        lines += [_times(one) for one in side.measured]
+        for one in side.measured:
+            lines += [_times(one), f"    {one.note}"] if one.note else [_times(one)]
     if report.absent:
         lines.append(f"  {report.absent}")
     if report.is_sweep and report.theirs.measured:
@@ -69,6 +78,8 @@ def as_text(report: Report) -> str:
     ratio = report.ratio()
     if ratio:
         kind = ", the least at equal error" if report.is_sweep else ""
+        if report.is_of_updates:
+            kind = ", each a time of one update"
         lines.append(f"  {report.peer} / ours{kind}: {ratio[0]:.2f} (minimum), {ratio[1]:.2f} (median)")
     if ratio and report.baseline.measured:
         less = report.ratio(without_baseline=True)
@@ -133,6 +144,7 @@ def _figures(one: Measured, side: Side) -> dict[str, Any]:
         "median": one.median,
         "seconds": list(one.seconds),
         "updates": one.updates,
+        "note": one.note,
         "error": {name: asdict(gap) for name, gap in differences(one.answer, side.reference).items()},
     }
 

@@ -73,7 +73,7 @@ def write(data: Any, path: str | Path, *, level: float = 0.5, time: float | None
     surfaces = [surface_of(image, level) for image in images]
     surface = joined(surfaces)
     values, text = None, ""
-    if hasattr(data, "values") and getattr(data, "dims", ())[-1:] == ("node",):
+    if not hasattr(data, "data_vars") and data.dims[-1:] == ("node",):
         row = data if "time" not in data.dims else data.isel(time=-1)
         row = data.sel(time=time, method="nearest") if "time" in data.dims and time is not None else row
         given = row.values.astype(float)

@@ -100,12 +100,12 @@ def _write_series(dataset: xr.Dataset, path: Path, surface: bool) -> tuple[Path,
     folder = path.with_suffix("")
     if not path.parent.is_dir():
         raise FormatError(f"VTK file '{path}': folder '{path.parent}' does not exist; create it first")
-    folder.mkdir(exist_ok=True)
     timed = "time" in dataset.dims
     times = dataset["time"].values.tolist() if timed else [0.0]
     images = voxel_images(dataset, "vtk") if surface or "grid_x" in dataset.coords else ()
     skins = [_surface(image) for image in images] if surface else []
     tree = _tree(dataset)
+    folder.mkdir(exist_ok=True)
     written, lines = [], []
     for number, time in enumerate(times):
         row = dataset.isel(time=number) if timed else dataset

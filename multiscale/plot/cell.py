@@ -118,8 +118,13 @@ def _ends(row: xr.DataArray) -> NDArray[np.float64]:
     """Start and end of each segment, um, shape (nodes, 2, 3)."""
     if "start_x" not in row.coords:
         raise FormatError(f"shape: '{row.name}' has no coordinates of segments; load the .nc file of the run")
-    ends = [[row[f"{end}_{axis}"].values for axis in "xyz"] for end in ("start", "end")]
-    return np.asarray(np.moveaxis(np.array(ends, dtype=float), 2, 0))
+    ends = np.array([[row[f"{end}_{axis}"].values for axis in "xyz"] for end in ("start", "end")], dtype=float)
+    if not np.isfinite(ends).all():
+        raise FormatError(
+            f"shape: '{row.name}' has voxels, which are no segments; use plot.surface, or choose the segments with "
+            ".isel(node=array.grid_x < 0)"
+        )
+    return np.asarray(np.moveaxis(ends, 2, 0))
 
 
 def _layout(

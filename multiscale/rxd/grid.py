@@ -5,7 +5,7 @@ after a conservative shift, see `capacity`) and apertures theta (open share of a
 term.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy.sparse import coo_array, csr_array, diags_array
 
 from multiscale.errors import GeometryError
 from multiscale.rxd.capacity import neighbours, open_sides, shift_capacities
-from multiscale.rxd.lanes import WIDTH, arrange
+from multiscale.rxd.lanes import WIDTH, arrange, beyond
 from multiscale.segmentation import Floats, Ints
 from multiscale.voxelize.voxels import Counts, Singles, VoxelArrays
 
@@ -55,12 +55,6 @@ class GridMesh:
     limited: int
     dropped: int
     lost: float
-
-    def __post_init__(self) -> None:
-        for name in (field.name for field in fields(self)):
-            value = getattr(self, name)
-            if isinstance(value, np.ndarray):
-                value.flags.writeable = False
 
     @property
     def n(self) -> int:
@@ -143,14 +137,8 @@ class GridMesh:
         axis = np.broadcast_to(np.asarray(d, dtype=np.float64), 3)
         flow = np.zeros(self.n)
         for k, value in enumerate(axis):
-            flow += value * (theta[k] + self.beyond(theta[k], k))
+            flow += value * (theta[k] + beyond(self.near, theta[k], k))
         return 2.0 * self.voxels.dx * float((flow * minv).max())
-
-    def beyond(self, values: NDArray[Any], axis: int) -> NDArray[Any]:
-        """Values of the neighbours towards plus along an axis, 0 (a guard's) without one, shape (n,)."""
-        if axis == 2:
-            return np.append(values[1:], values[:1])
-        return np.asarray(values.reshape(-1, WIDTH)[self.near[1 + 2 * axis]].ravel())
 
     def before(self, values: NDArray[Any], axis: int) -> NDArray[Any]:
         """Values of the neighbours towards minus along an axis; a guard's without one; shape (n,)."""
@@ -186,6 +174,8 @@ def grid_mesh(voxels: VoxelArrays, kappa: float = KAPPA) -> GridMesh:
     capacity, aperture = np.zeros(n), np.zeros((3, n), dtype=np.float32)
     capacity[order.lane] = shifted.capacity
     aperture[:, order.lane] = shifted.aperture.T
+    for array in (order.lane, order.near, order.plane, capacity, aperture):
+        array.flags.writeable = False
     return GridMesh(
         voxels, order.lane, order.near, order.plane, capacity, aperture, kappa, shifted.shifted, shifted.limited,
         dropped, lost,

@@ -118,7 +118,7 @@ def _neighbourhoods(tree: TreeMesh) -> list[dict[int, int]]:
     for i in range(1, tree.n_total):
         parent = int(tree.parent[i])
         if i >= tree.n:  # a junction: at its parent's end, or at the root's start if that is nearer
-            at_start = parent == 0 and i == tree.n and _starts_at_root(tree)
+            at_start = parent == 0 and i == tree.n and starts_at_root(tree)
             meeting.setdefault(i, {})[parent] = 0 if at_start else 1
         elif parent >= tree.n:
             meeting.setdefault(parent, {})[i] = 0
@@ -128,7 +128,7 @@ def _neighbourhoods(tree: TreeMesh) -> list[dict[int, int]]:
     return places + [members for _, members in sorted(meeting.items())]
 
 
-def _starts_at_root(tree: TreeMesh) -> bool:
+def starts_at_root(tree: TreeMesh) -> bool:
     """Whether the first junction stands at the root section's near end: its children begin nearer to that end."""
     children = np.flatnonzero(tree.parent[: tree.n] == tree.n)
     if not children.size:

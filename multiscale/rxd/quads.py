@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.rxd.grid import GridMesh
-from multiscale.rxd.lanes import WIDTH
+from multiscale.rxd.lanes import WIDTH, aligned_copy, beyond
 from multiscale.segmentation import Floats, Ints
 from multiscale.voxelize.voxels import Singles
 
@@ -78,7 +78,9 @@ def stack(sets: Sequence[Quads]) -> tuple[Ints, NDArray[np.uint32], Singles, Flo
     for i, part in enumerate(start):
         part[:, :2] += quads_before[i]
         part[:, 2] += quads_before[i] - cut_before[i]
-    rows, coef, minv = (np.concatenate([getattr(s, name) for s in sets]) for name in ("rows", "coef", "minv"))
+    rows, coef, minv = (
+        aligned_copy(np.concatenate([getattr(s, name) for s in sets])) for name in ("rows", "coef", "minv")
+    )
     return start, rows, coef, minv, np.array([s.full for s in sets])
 
 
@@ -93,7 +95,7 @@ def quads(mesh: GridMesh, theta: Singles | None = None, minv: Floats | None = No
     """
     theta = mesh.aperture if theta is None else theta
     minv = mesh.minv if minv is None else minv
-    sides = [side.reshape(-1, WIDTH) for k in range(3) for side in (theta[k], mesh.beyond(theta[k], k))]
+    sides = [side.reshape(-1, WIDTH) for k in range(3) for side in (theta[k], beyond(mesh.near, theta[k], k))]
     lanes = minv.reshape(-1, WIDTH)
     open_ = np.logical_and.reduce([(side == 1.0).all(axis=1) for side in sides])
     full = float(np.median(lanes[open_])) if open_.any() else 1.0 / mesh.voxels.dx**3
@@ -115,9 +117,9 @@ def quads(mesh: GridMesh, theta: Singles | None = None, minv: Floats | None = No
     return Quads(
         slab=WIDTH * np.append(first + 1, mesh.plane[-1]),
         start=start,
-        rows=rows.ravel(),
-        coef=np.stack([side[chosen] for side in sides], axis=1).ravel(),
-        minv=lanes[chosen].ravel(),
+        rows=aligned_copy(rows.ravel()),
+        coef=aligned_copy(np.stack([side[chosen] for side in sides], axis=1).ravel()),
+        minv=aligned_copy(lanes[chosen].ravel()),
         full=full,
     )
 

@@ -189,9 +189,10 @@ class FixedRunner(Runner):
     def _stretch(self, steps: int, stride: int, recorder: Sink) -> None:
         """Some steps; a stretch with an impossible value is repeated in halves, down to the step that made it."""
         h, state, loop = self.dt, self.loop.state, self.loop
-        before, repeated = state.values.copy(), loop.repeated
+        before, repeated = state.values.copy() if steps > 1 else None, loop.repeated
         status, done, out, inject = loop.advance(self._spread, self._t_zero, h, self._done, steps, stride)
-        if (status or impossible(loop.system, state)) and steps > 1:
+        wrong = bool(status) or impossible(loop.system, state)
+        if before is not None and wrong:
             state.values[:] = before
             loop.repeated = repeated
             half = steps // 2 if steps <= stride else steps // stride // 2 * stride or stride
@@ -202,7 +203,7 @@ class FixedRunner(Runner):
         times = self._t_zero + (self._done + stride * (1 + np.arange(out.shape[0]))) * h
         self._done += done + (1 if status else 0)
         state.t = self._t_zero + self._done * h
-        if status or impossible(loop.system, state):
+        if wrong:
             raise failure(loop.system, state, f"reduce dt (now {h:g} ms)")
         recorder.add(np.asarray(times, dtype=np.float64), out, loop.electrodes.sums(inject))
 
@@ -239,9 +240,13 @@ def settle_junctions(system: System, tree: TreeArrays, values: Array) -> None:
 
 def impossible(system: System, state: Arrays) -> bool:
     """Whether a value is not a number, or a concentration negative by more than round-off."""
-    values = state.values[:, : state.nodes]
-    rows = [f.row for f in system.fields if f.kind == "concentration"]
-    return not np.all(np.isfinite(values)) or bool(rows and values[rows].min() < -1e-9)
+    for f in system.fields:  # one pass a field and nothing copied: fields in voxels are large
+        values = state.values[f.row, : state.nodes]
+        if not np.isfinite(values.sum()) and not np.all(np.isfinite(values)):
+            return True
+        if f.kind == "concentration" and values.min() < -1e-9:
+            return True
+    return False
 
 
 def check(system: System, state: Arrays, remedy: str) -> None:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from multiscale.rxd.adi import dg_step, euler_step, lod_step
+from multiscale.kernels.barrier import agree
+from multiscale.rxd.adi import adi_planes, dg_lines, dg_step, euler_step, lod_lines, lod_step
 from multiscale.rxd.voxel_rkl2 import rkl2_voxels
 
 
@@ -59,18 +60,6 @@ def legendre_step(u, theta, minv, pace, near, stages, h, before, now, flow):
         u[i] += b * (now[i] - u[i])
 
 
-def settle(u, out):
-    """Take `out` over into u, unless it would be negative where u is not; returns whether it was taken."""
-    bad = 0
-    for i in range(u.size):
-        bad += 0 if out[i] >= -1e-12 else 1
-    if bad > 0 and voxel_least(u) == 0:
-        return False
-    for i in range(u.size):
-        u[i] = out[i]
-    return True
-
-
 def voxel_least(u):
     """How many entries lie below -1e-12 mM (under one molecule in a cell) or are not numbers."""
     bad = 0
@@ -79,16 +68,48 @@ def voxel_least(u):
     return bad
 
 
+def copy_range(source, target, lo, hi):
+    """Copy the entries ``lo <= i < hi``."""
+    for i in range(lo, hi):
+        target[i] = source[i]
+
+
+def dg_shared(u, theta, near, plane, f, k, p, w, c, lows, highs, cuts, tid, threads, sync):
+    """`dg_step` by several threads, with the same bits; c holds its ax, ay, az, and the rest is as in `diffuse_grid`."""
+    if threads == 1:
+        dg_step(u, theta, near, plane, f, k, p, w, c[0], c[1], c[2])
+        return
+    dg_lines(u, theta, near, f, k, w, c[0], c[1], c[2], lows[tid], highs[tid])
+    agree(sync, threads, 0)
+    adi_planes(u, near, plane, f, k, p, w, 1.0, cuts[tid], cuts[tid + 1])
+    agree(sync, threads, 0)
+
+
+def lod_shared(u, mass, near, plane, f, k, p, w, lows, highs, cuts, tid, threads, sync):
+    """`lod_step` by several threads, with the same bits."""
+    if threads == 1:
+        lod_step(u, mass, near, plane, f, k, p, w)
+        return
+    lod_lines(u, mass, near, f, k, w, lows[tid], highs[tid])
+    agree(sync, threads, 0)
+    adi_planes(u, near, plane, f, k, p, w, 0.0, cuts[tid], cuts[tid + 1])
+    agree(sync, threads, 0)
+
+
 def diffuse_grid(
     Y, first, rows, method, stages, safe, theta, theta_of, minv, minv_of, pace, near, plane, q_start,
     q_rows, q_coef, q_minv, q_full, quads_of, f, k, p, mass, coupling, factor_of,
-    safe_of, none, h, work,
+    safe_of, none, slabs, lanes, lows, highs, cuts, h, work, tid, threads, sync,
 ):  # fmt: skip
     """Diffuse every species of a grid over a step h. Returns how many had to be repeated with the positive scheme.
 
     The second-order schemes may undershoot on rough data; a species that would become negative is repeated with steps
     that cannot make it so: explicit Euler steps within their limit while they are few, else two of split backward
     Euler.
+
+    All threads call this at once, after a meeting at which all have left the fields alone; when it returns, the others
+    may still be writing. What they decide they decide together, so that they do the same; the results have the same
+    bits for any number of threads.
 
     Args:
         Y: all fields, shape (fields, nodes).
@@ -118,44 +139,63 @@ def diffuse_grid(
         factor_of: set of each species' scheme, shape (s,); 0 where it needs none.
         safe_of: set for backward Euler of h/2, shape (s,).
         none: zeros, float32, shape (n,).
+        slabs: slabs of each thread for RKL2, shape (threads + 1,).
+        lanes: lanes of each thread where lanes are alone, shape (threads + 1,).
+        lows: first quad of each thread's x-lines in each plane, shape (threads, planes).
+        highs: one past their last quad, shape (threads, planes).
+        cuts: x-planes of each thread, shape (threads + 1,).
         h: step, ms.
-        work: work array, shape (4, n).
+        work: work arrays, shape (2 + 2 threads, n).
+        tid: number of this thread.
+        threads: number of threads.
+        sync: see `barrier.agree`.
     """
     repeated = 0
     n = theta.shape[2]
+    lo, hi = lanes[tid], lanes[tid + 1]
+    out, before, w = work[0], work[1], work[2]
     for s in range(rows.size):
         u = Y[rows[s], first : first + n]
         a = factor_of[s]
         if method[s] == 2:
-            lod_step(u, mass[a], near, plane, f[a], k[a], p[a], work[0])
+            lod_shared(u, mass[a], near, plane, f[a], k[a], p[a], w, lows, highs, cuts, tid, threads, sync)
             continue
         if method[s] == 0:
             q = quads_of[s]
             rkl2_voxels(
-                u, work[2], q_start[q], q_rows, q_coef, q_minv, q_full[q], pace[s], 0, q_start.shape[1] - 1, stages[s],
-                h, work[0], work[1],
+                u, out, q_start[q], q_rows, q_coef, q_minv, q_full[q], pace[s], slabs[tid], slabs[tid + 1], stages[s],
+                h, work[2 + 2 * tid], work[3 + 2 * tid],
             )  # fmt: skip
-            good = settle(u, work[2])
+            old = u
         else:
-            before, c = work[3], coupling[a]
-            for i in range(n):
-                before[i] = u[i]
+            copy_range(u, before, lo, hi)
             for _ in range(stages[s]):
-                dg_step(u, theta[theta_of[s]], near, plane, f[a], k[a], p[a], work[0], c[0], c[1], c[2])
-            good = voxel_least(u) == 0 or voxel_least(before) > 0
-            if not good:
-                for i in range(n):
-                    u[i] = before[i]
-        if not good:
+                dg_shared(
+                    u, theta[theta_of[s]], near, plane, f[a], k[a], p[a], w, coupling[a], lows, highs, cuts, tid,
+                    threads, sync,
+                )  # fmt: skip
+            out, old = u, before
+        # a field that was negative before is left as it comes
+        bad = agree(sync, threads, voxel_least(out[lo:hi]))
+        if bad > 0:
+            bad = 1 if agree(sync, threads, voxel_least(old[lo:hi])) == 0 else 0
+        if method[s] == 0:
+            if bad == 0:
+                copy_range(out, u, lo, hi)
+        else:
+            if bad > 0:
+                copy_range(before, u, lo, hi)
+            out = work[0]
+        if bad > 0:
             repeated += 1
+            agree(sync, threads, 0)
             a = safe_of[s]
             if safe[s] > 0:
                 c = pace[s] * (h / safe[s])
-                for _ in range(safe[s]):
-                    euler_step(
-                        u, theta[theta_of[s]], minv[minv_of[s]], near, plane, none, work[0], c[0], c[1], c[2]
-                    )  # fmt: skip
+                for _ in range(safe[s] if tid == 0 else 0):
+                    euler_step(u, theta[theta_of[s]], minv[minv_of[s]], near, plane, none, w, c[0], c[1], c[2])
+                agree(sync, threads, 0)
             else:
                 for _ in range(2):
-                    lod_step(u, mass[a], near, plane, f[a], k[a], p[a], work[0])
+                    lod_shared(u, mass[a], near, plane, f[a], k[a], p[a], w, lows, highs, cuts, tid, threads, sync)
     return repeated

@@ -10,7 +10,7 @@ from multiscale.geometry import Cable, Location, Morphology, Point, Section
 from multiscale.rxd import places
 from multiscale.rxd.cell_mesh import CellMesh, Mesh, boundary_of
 from multiscale.rxd.grid import GridMesh, grid_mesh
-from multiscale.rxd.joins import joins_of
+from multiscale.rxd.joins import joins_of, starts_at_root
 from multiscale.rxd.mesh import TreeMesh
 from multiscale.rxd.tree import discretize_geometry
 from multiscale.solids import Analytic, Mixed, Near, Part, Voxels
@@ -95,14 +95,21 @@ def path_length(tree: TreeMesh, place: Location) -> Array:
     to_middle = (tree.half_parent[1:] == 0.0) & (parent < tree.n) & (child < tree.n)  # joined to the parent's centre
     step = half[child] + np.where(to_middle, 0.0, half[parent])
     graph = sparse.csr_array((np.maximum(step, 1e-12), (child, parent)), shape=(tree.n_total, tree.n_total))
-    away = np.asarray(dijkstra(graph, directed=False, indices=start))[: tree.n]
-    count = int((tree.section == tree.section[start]).sum())
-    length = float(tree.length[start])
-    steps = place.x * count
-    offset = (steps - np.floor(min(steps, count - 0.5)) - 0.5) * length  # of the place in its segment
+    away, came = dijkstra(graph, directed=False, indices=start, return_predecessors=True)
+    hop = np.full(tree.n_total, start)  # through which neighbour of the place's segment each node is reached
+    for i in np.argsort(away, kind="stable")[1:]:
+        hop[i] = i if came[i] == start else hop[came[i]]
     same = tree.section == tree.section[start]
-    arc = tree.arc - (tree.arc[start] + offset)
-    return np.where(same, np.abs(arc), away)
+    count, length = int(same.sum()), float(tree.length[start])
+    beyond = (min(place.x * count, count - 1e-9) % 1.0 - 0.5) * length  # the place behind the segment's middle
+    through_start = hop == tree.parent[start]
+    if start == 0 and starts_at_root(tree):
+        through_start |= hop == tree.n
+    middle = np.zeros(tree.n_total, dtype=bool)
+    middle[1:] = to_middle
+    shift = np.where(middle[hop] & ~through_start, abs(beyond), np.where(through_start, beyond, -beyond))
+    arc = tree.arc - (tree.arc[start] + beyond)
+    return np.where(same, np.abs(arc), (away + shift)[: tree.n])
 
 
 def _mixed(geometry: Mixed, progress: bool) -> CellMesh:
@@ -212,9 +219,7 @@ def _assemble(
 
 def _distance(tree: TreeMesh, host: Index, arc: Array) -> Array:
     """Path length from the root to each lane: that of its segment's centre, corrected along the segment."""
-    grows = tree.section[host] != 0
-    root = tree.section == 0
-    first = int(np.argmin(np.where(root, tree.distance, np.inf)))  # nearest to the origin, which may lie in the middle
-    slope = np.where(tree.arc >= tree.arc[first], 1.0, -1.0)
-    step = arc - tree.arc[host]
-    return np.asarray(np.abs(tree.distance[host] + np.where(grows, step, slope[host] * step)))
+    root = tree.section[host] == 0
+    origin = 0.5 * float(tree.length[tree.section == 0].sum()) if tree.section_tags[0] == 1 else 0.0
+    beyond = tree.distance[host] + (arc - tree.arc[host])
+    return np.asarray(np.where(root, np.abs(arc - origin), np.abs(beyond)))

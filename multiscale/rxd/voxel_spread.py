@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.rxd.adi_factors import DG_LIMIT, AdiFactors, dg_factors, lod_factors
+from multiscale.rxd.adi_factors import DG_LIMIT, AdiFactors, adi_parts, dg_factors, lod_factors
+from multiscale.rxd.lanes import aligned
 from multiscale.rxd.quads import stages_for
 from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.steppers.diffusers import RKL2, BackwardEuler, Diffuser, DouglasGunn
@@ -20,6 +21,40 @@ MOST_EULER = 16  # explicit Euler steps, if a step has to be repeated; more cost
 
 
 @dataclass(frozen=True, eq=False)
+class GridShare:
+    """The parts of one grid that each thread works on, and work arrays; the same for all step lengths.
+
+    Attributes:
+        slabs: slabs of each thread for RKL2, shape (threads + 1,).
+        lanes: the lanes of these slabs, shape (threads + 1,).
+        lows: first quad of each thread's x-lines in each plane, shape (threads, planes).
+        highs: one past their last quad, shape (threads, planes).
+        cuts: x-planes of each thread, shape (threads + 1,).
+        work: shape (2 + 2 threads, lanes).
+    """
+
+    slabs: Index
+    lanes: Index
+    lows: Index
+    highs: Index
+    cuts: Index
+    work: Array
+
+
+def grid_share(diffusion: GridDiffusion, threads: int) -> GridShare:
+    """Deal a grid to some threads, about the same work for each."""
+    start, rows = diffusion.quads[:2]
+    full = np.concatenate([[0], start[0, :-1, 2]])
+    work = 2 * start[0, :, 0] - full  # a cut quad takes nearly twice the time of a full one
+    slabs = np.searchsorted(work, work[-1] * np.arange(threads + 1) / threads).astype(np.int64)
+    first = np.minimum.reduceat(rows[: 5 * start[0, -1, 0] : 5].astype(np.int64), start[0, :-1, 0])
+    n = diffusion.mesh.n
+    lanes = np.concatenate([[0], np.append(first, n)[slabs[1:-1]], [n]]).astype(np.int64)
+    parts = adi_parts(diffusion.mesh, threads)
+    return GridShare(slabs, lanes, parts.lows, parts.highs, parts.cuts, aligned((2 + 2 * threads, n)))
+
+
+@dataclass(frozen=True, eq=False)
 class GridSpread:
     """Diffusion in one grid for one step length.
 
@@ -29,7 +64,7 @@ class GridSpread:
         stages: stages of RKL2, or equal parts of a Douglas-Gunn step, shape (k,).
         safe: explicit Euler steps for a repetition, 0 where split backward Euler is taken, shape (k,).
         arrays: method of each species, and the stored factors of the tridiagonal schemes; see `diffuse_grid`.
-        work: shape (4, lanes).
+        share: what each thread does.
     """
 
     diffusion: GridDiffusion
@@ -37,7 +72,7 @@ class GridSpread:
     stages: Index
     safe: Index
     arrays: tuple[NDArray[np.generic], ...]
-    work: Array
+    share: GridShare
 
     @property
     def rows(self) -> Index:
@@ -46,11 +81,12 @@ class GridSpread:
 
     def as_tuple(self) -> tuple[object, ...]:
         """In the order of the generated loop's arguments."""
-        d = self.diffusion
+        d, share = self.diffusion, self.share
         method = np.array([scheme.method for scheme in self.schemes], dtype=np.int64)
         return (
             d.first, d.rows, method, self.stages, self.safe, d.theta, d.theta_of, d.minv, d.minv_of,
-            d.d * d.mesh.voxels.dx, d.mesh.near, d.mesh.plane, *d.quads, d.quads_of, *self.arrays, self.work,
+            d.d * d.mesh.voxels.dx, d.mesh.near, d.mesh.plane, *d.quads, d.quads_of, *self.arrays, share.slabs, share.lanes,
+            share.lows, share.highs, share.cuts, share.work,
         )  # fmt: skip
 
     def describe(self, k: int) -> str:
@@ -63,13 +99,14 @@ class GridSpread:
         return "split backward Euler"
 
 
-def grid_spread(diffusion: GridDiffusion, stepper: Stepper, h: float) -> GridSpread:
+def grid_spread(diffusion: GridDiffusion, stepper: Stepper, h: float, share: GridShare) -> GridSpread:
     """Choose a scheme for each species by its stiffness times the step, unless the user chose one.
 
     Args:
         diffusion: the species on their grid.
         stepper: the scheme of the step.
         h: length of the diffusion part, ms.
+        share: what each thread does.
     """
     d, mesh = diffusion, diffusion.mesh
     schemes = tuple(_scheme(stepper.voxel_diffusion, z * h) for z in d.stiffness)
@@ -105,7 +142,7 @@ def grid_spread(diffusion: GridDiffusion, stepper: Stepper, h: float) -> GridSpr
         for name, empty in shape.items()
     ]
     none = np.zeros(mesh.n, dtype=np.float32)
-    return GridSpread(d, schemes, stages, safe, (*stacked, factor_of, safe_of, none), np.zeros((4, mesh.n)))
+    return GridSpread(d, schemes, stages, safe, (*stacked, factor_of, safe_of, none), share)
 
 
 def _scheme(chosen: Diffuser | None, z: float) -> Diffuser:

@@ -48,7 +48,8 @@ def voxelize(
     Args:
         what: kind and name of the shape, for messages.
         primitives: the shape.
-        origin: a corner of the grid, um, at or below the lowest place, shape (3,).
+        origin: a corner of the grid, um, one voxel or more below the lowest place, shape (3,): the plane that stands
+            for a bent surface in a voxel reaches a little beyond it.
         dx: side of a voxel, um.
         samples: pieces a side into which a cut voxel is divided.
         progress: whether to show a bar when it takes long; None: only on a terminal.
@@ -126,7 +127,7 @@ def _bricks(
     """Lists of primitives of the bricks they reach: start of each list, the lists, and the bricks' x, y, z."""
     side = SIDE * dx
     primitive, low, high = _pieces(primitives, side)
-    low, high = np.floor((low - origin) / side), np.floor((high - origin) / side)
+    low, high = np.floor((low - dx - origin) / side), np.floor((high + dx - origin) / side)
     extent = high.max(axis=0) + 1
     n = primitives.first.size - 1
     if not extent.prod() * n < 2.0**62:

@@ -48,5 +48,5 @@ def voxelize_cell(
                 f"{len(cell.sections)} and rising fractions from 0 to 1; correct it"
             )
     primitives = cell_primitives(cell, filled)
-    origin = dx * np.floor(primitives.low.min(axis=0) / dx)
+    origin = dx * (np.floor(primitives.low.min(axis=0) / dx) - 1)
     return voxelize(name, primitives, origin, dx, samples, progress)

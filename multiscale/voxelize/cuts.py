@@ -36,8 +36,8 @@ def plane_box(d, nx, ny, nz, sx, sy, sz):
     """
     a, b, c = abs(nx) * sx, abs(ny) * sy, abs(nz) * sz
     total, touch = a + b + c, 1e-9 * (sx + sy + sz)
-    if total <= touch:  # a face along the plane: open if it is the plane itself
-        return (1.0 if d <= touch else 0.0), 0.0
+    if total <= touch:  # a face along the plane
+        return (1.0 if d < 0.0 else 0.0), 0.0
     if d >= 0.5 * total - touch:
         return 0.0, 0.0
     if d < -0.5 * total - touch:

@@ -65,6 +65,8 @@ def pair_bricks(features, first, primitive, low, high, side, block, pairs):
 def prepare(features, first, length, chosen, count, x, y, z, dx, samples, active, start):
     """Features whose surface or border can be in a voxel; returns into how many small boxes its sides are divided.
 
+    The number is less than 0 if a plane lies along a face: what is open there must be looked up on both sides.
+
     A voxel with one plane, or with one surface that is bent little, is exact enough undivided; where a part is thinner
     than a voxel, small boxes are no wider than its radius over `samples`.
 
@@ -82,14 +84,18 @@ def prepare(features, first, length, chosen, count, x, y, z, dx, samples, active
         active: filled with features, primitive after primitive.
         start: filled with the first entry of each primitive, then their number; shape (>= count + 1,).
     """
-    total, surfaces, thin, half = 0, 0, 1e300, 0.5 * math.sqrt(3.0) * dx
+    total, surfaces, sign, thin, half = 0, 0, 1, 1e300, 0.5 * math.sqrt(3.0) * dx
     for k in range(count):
         start[k] = total
         p = chosen[k]
         for j in range(first[p], first[p + 1]):
-            if distance(features, j, x, y, z) >= -half:
+            d = distance(features, j, x, y, z)
+            if d >= -half:
                 active[total] = j
                 total += 1
+                along = max(abs(features[j, 4]), abs(features[j, 5]), abs(features[j, 6]))
+                if features[j, 0] == 0.0 and along > 1.0 - 1e-9 and abs(abs(d) - 0.5 * dx) < 1e-6 * dx:
+                    sign = -1
                 surfaces += 1 if features[j, 10] < 2.0 else 0
         j = first[p]
         if features[j, 0] > 0.0:
@@ -97,9 +103,9 @@ def prepare(features, first, length, chosen, count, x, y, z, dx, samples, active
             along = min(max(along + (z - features[j, 3]) * features[j, 6], 0.0), length[p])
             thin = min(thin, features[j, 7] + features[j, 8] * along)
     start[count] = total
-    if total == 1 and (features[active[0], 0] == 0.0 or thin > 5.0 * samples * dx):
-        return 1
-    return max(samples if surfaces < 2 else 2 * samples, math.ceil(samples * min(dx / thin - 1e-9, 8.0)))
+    if total == 1 and (features[active[0], 0] == 0.0 or thin > 10.0 * samples * dx):
+        return sign
+    return sign * max(samples if surfaces < 2 else 2 * samples, math.ceil(samples * min(dx / thin - 1e-9, 8.0)))
 
 
 def fill_bricks(
@@ -170,24 +176,30 @@ def fill_bricks(
                 cut = -1
                 if not (full or (deep and owned)):
                     m = prepare(features, first, length, chosen, n, x, y, z, dx, samples, active, start)
+                    sides, m = (2 if m < 0 else 1), abs(m)
                     x, y, z = x - 0.5 * dx, y - 0.5 * dx, z - 0.5 * dx
                     f, skin = 0.0, 0.0
-                    for part in range(4):  # the voxel, then its faces towards -x, -y, -z
-                        sx, mx = (0.0, 1) if part == 1 else (dx, m)
-                        sy, my = (0.0, 1) if part == 2 else (dx, m)
-                        sz, mz = (0.0, 1) if part == 3 else (dx, m)
-                        if part == 0 or f < 1.0:
-                            open_part, area = cut_box(features, active, start, n, x, y, z, sx, sy, sz, mx, my, mz)
+                    for part in range(1 + 3 * sides):  # the voxel, then its faces towards -x, -y, -z from either side
+                        axis = (part - 1) % 3 if part > 0 else 3
+                        sx, mx = (0.0, 1) if axis == 0 else (dx, m)
+                        sy, my = (0.0, 1) if axis == 1 else (dx, m)
+                        sz, mz = (0.0, 1) if axis == 2 else (dx, m)
+                        off = 0.0 if part == 0 else (1e-6 * dx if part < 4 else -1e-6 * dx)
+                        px, py, pz = x + (off if axis == 0 else 0.0), y + (off if axis == 1 else 0.0), z
+                        pz += off if axis == 2 else 0.0
+                        open_part, area = cut_box(features, active, start, n, px, py, pz, sx, sy, sz, mx, my, mz)
                         if part == 0:
                             f, skin = (open_part if open_part < 1.0 - 1e-12 else 1.0), area * dx
-                            if f < 1e-6 or (f == 1.0 and skin == 0.0):
+                            if f < 1e-6 or (f == 1.0 and sides == 1):
                                 break
                             cuts[n_cut, 0], cuts[n_cut, 1] = f, skin
+                        elif part < 4:
+                            cuts[n_cut, 2 + axis] = open_part
                         else:
-                            cuts[n_cut, 1 + part] = open_part
+                            cuts[n_cut, 2 + axis] = min(cuts[n_cut, 2 + axis], open_part)
                     if f < 1e-6:
                         continue
-                    if f < 1.0 or skin > 0.0:
+                    if f < 1.0 or sides == 2:
                         cut = cuts_before + n_cut
                         n_cut += 1
                 out_voxel[count] = todo * 512 + ((ox + ix) * 8 + oy + iy) * 8 + oz + iz

@@ -14,7 +14,7 @@ MEMBRANE = 1.0
 
 
 def voxelize_shape(shape: Analytic, dx: float, samples: int = 2, progress: bool | None = False) -> VoxelArrays:
-    """Voxels of an analytic shape; the grid begins at the low corner of its bounds.
+    """Voxels of an analytic shape; corners of voxels are whole steps from the low corner of its bounds.
 
     Args:
         shape: Ball, Box, Frustum or Union.
@@ -30,7 +30,8 @@ def voxelize_shape(shape: Analytic, dx: float, samples: int = 2, progress: bool 
     place[:, 3] = [part.height if isinstance(part, Frustum) else 0.0 for part in parts]
     features = np.array([row for part in rows for row in part], dtype=np.float64)
     primitives = Primitives(features, first, place, bounds[:, 0], bounds[:, 1])
-    return voxelize(type(shape).__name__, primitives, bounds[:, 0].min(axis=0), dx, samples, progress)
+    origin = bounds[:, 0].min(axis=0) - dx
+    return voxelize(type(shape).__name__, primitives, origin, dx, samples, progress)
 
 
 def _features(shape: Analytic) -> list[tuple[Any, ...]]:

@@ -3,12 +3,13 @@
 import ast
 import json
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from multiscale.bench.command import CASES, benches, choose_peer, find, main, run
+from multiscale.bench.command import CASES, ROUNDS, benches, choose_peer, find, main, run
 from multiscale.bench.compare import Side
 from multiscale.bench.measure import Measured, PeerError
 from multiscale.bench.peers import load_neuron, load_roadrunner
@@ -125,6 +126,23 @@ def test_text_of_a_report():
     assert "without neuron's unasked work: 5.00 (minimum)" in text
     assert "largest difference: 0.5 in c (mM), 0.33 of its largest value" in text
     assert "neuron 9, dt 1: largest error: 0.5 in c (mM), 0.25 of its largest value" in text
+
+
+def test_a_note_stands_below_the_times_and_in_json():
+    ours = Side((replace(made([0.01], 1.0), note="4 voxels"),), {})
+    noted = Report("b", "a title", "", "", ours, NOTHING, NOTHING)
+    assert as_text(noted).splitlines()[2] == "    4 voxels"
+    assert as_line(noted)["ours"][0]["note"] == "4 voxels"
+
+
+def test_unlike_numbers_of_updates_are_compared_by_the_time_of_one():
+    theirs = replace(made([0.1], 1.0, "neuron 9"), updates=500)
+    assert "neuron / ours, each a time of one update: 20.00 (minimum)" in as_text(report([theirs]))
+
+
+def test_a_bench_says_how_many_processes_it_wants():
+    assert find("calcium_wave_3d").rounds == 1
+    assert find("calcium_wave").rounds == ROUNDS
 
 
 def test_text_of_an_absent_peer_keeps_our_figures():

@@ -7,6 +7,7 @@ from multiscale.errors import GeometryError
 from multiscale.kernels.settings import jit_enabled
 from multiscale.rxd.capacity import neighbours
 from multiscale.rxd.grid import GridMesh, flow_matrix, grid_mesh, varying
+from multiscale.rxd.lanes import aligned, beyond
 from multiscale.solids import Frustum
 from multiscale.voxelize.shapes import voxelize_shape
 from multiscale.voxelize.voxels import VoxelArrays, assemble
@@ -68,20 +69,30 @@ def test_neighbours_of_quads(ball):
     number = np.full(ball.n, -1)
     number[ball.lane] = np.arange(ball.n_voxels)
     for axis in range(3):
-        before, beyond = ball.before(number, axis)[ball.lane], ball.beyond(number, axis)[ball.lane]
+        below, above = ball.before(number, axis)[ball.lane], beyond(ball.near, number, axis)[ball.lane]
         if axis == 2:  # the lanes before and after are another run's where this one ends, behind a closed face
-            before, beyond = np.where(minus[:, 2] >= 0, before, -1), np.where(plus[:, 2] >= 0, beyond, -1)
-        np.testing.assert_array_equal(before, minus[:, axis])
-        np.testing.assert_array_equal(beyond, plus[:, axis])
+            below, above = np.where(minus[:, 2] >= 0, below, -1), np.where(plus[:, 2] >= 0, above, -1)
+        np.testing.assert_array_equal(below, minus[:, axis])
+        np.testing.assert_array_equal(above, plus[:, axis])
     closed = ball.aperture[:, ball.lane][minus.T < 0]
     assert (closed == 0).all()
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [(7, np.float32), ((3, 12), np.float64), ((2, 1), np.uint32)])
+def test_aligned_arrays(shape, dtype):
+    for _ in range(5):
+        array = aligned(shape, dtype)
+        assert array.ctypes.data % 64 == 0
+        assert array.shape == (shape if isinstance(shape, tuple) else (shape,))
+        assert array.dtype == dtype
+        assert not array.any()
 
 
 @pytest.mark.parametrize("kappa", [6.5, 7.0, 8.0])
 def test_capacities(kappa):
     mesh = grid_mesh(rough_ball(), kappa)
     assert mesh.capacity.sum() == pytest.approx(mesh.voxels.volume.sum(), rel=1e-13)
-    opening = sum(mesh.aperture[k].astype(float) + mesh.beyond(mesh.aperture[k], k) for k in range(3))
+    opening = sum(mesh.aperture[k].astype(float) + beyond(mesh.near, mesh.aperture[k], k) for k in range(3))
     assert (opening * DX**3 <= mesh.capacity * kappa * (1 + 1e-6)).all()  # apertures are rounded to 6e-8
     assert mesh.shifted > 0.2 * mesh.n_voxels
     top = eigsh(symmetric(mesh, 1.0), k=1, return_eigenvectors=False)[0]

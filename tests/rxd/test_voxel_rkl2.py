@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from types import ModuleType
 
@@ -10,6 +11,7 @@ from multiscale.kernels.library import compiled
 from multiscale.kernels.settings import jit_enabled
 from multiscale.rxd import voxel_rkl2, voxel_stages
 from multiscale.rxd.grid import GridMesh, flow_matrix, grid_mesh, varying
+from multiscale.rxd.lanes import aligned
 from multiscale.rxd.quads import Quads, quads, stack, stages_for
 from multiscale.voxelize.voxels import VoxelArrays, assemble
 
@@ -65,7 +67,7 @@ def mesh() -> GridMesh:
 
 def advance(library, q: Quads, u, d, stages, h, steps=1, ranges=None, dx=DX):
     """Steps in place, or one range of slabs after another into a second array."""
-    odd, even = np.zeros(u.size), np.zeros(u.size)
+    odd, even = aligned((2, u.size))
     conduct = np.broadcast_to(np.asarray(d, dtype=float), 3) * dx
     for _ in range(steps):
         out = u if ranges is None else u.copy()
@@ -142,6 +144,23 @@ def test_ranges_of_slabs_change_no_bit(library, mesh, stages):
         np.testing.assert_array_equal(parts[mesh.lane], whole[mesh.lane])
 
 
+@needs_jit
+def test_threads_change_no_bit(library, mesh):
+    q, u = quads(mesh, slab=8), rough(mesh)
+    whole = advance(library, q, u.copy(), 1.0, 3, 0.01)
+    out, conduct = aligned(mesh.n), np.full(3, DX)
+
+    def work(first, last):
+        odd, even = aligned((2, mesh.n))
+        library.rkl2_voxels(u, out, q.start, q.rows, q.coef, q.minv, q.full, conduct, first, last, 3, 0.01, odd, even)
+
+    for _ in range(50):
+        out[:] = 0.0
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda pair: work(*pair), pairwise(q.ranges(3))))
+        np.testing.assert_array_equal(out[mesh.lane], whole[mesh.lane])
+
+
 def test_stacked_sets_are_the_single_ones(library, mesh):
     theta, largest = varying(mesh, 1.0 + 0.5 * np.cos(mesh.z))
     sets = [quads(mesh, slab=8), quads(mesh, theta, slab=8), quads(mesh, slab=8)]
@@ -169,6 +188,7 @@ def test_mass_over_ten_thousand_steps(library, mesh, stages):
     assert after == pytest.approx(before, rel=1e-12)  # rounding of 1e4 steps, 2e-16 each, without a bias
 
 
+@needs_jit
 def test_second_order_in_time(library, mesh):
     matrix, q = rates(mesh, 1.0), quads(mesh)
     u = mesh.spread(np.cos(1.5 * mesh.voxels.centre[:, 0]) + np.sin(mesh.voxels.centre[:, 1]))
@@ -183,6 +203,7 @@ def test_second_order_in_time(library, mesh):
     assert np.all((order > 1.9) & (order < 2.1)), order
 
 
+@needs_jit
 def test_no_growth_at_any_step(library, mesh):
     q, u = quads(mesh), rough(mesh)
     used = []

@@ -157,7 +157,7 @@ def test_volume_and_area_converge(shape):
 def test_axial_conductance_of_cylinders_converges():
     """Slowest mode of closed oblique cylinders: (pi/L)^2 D; 25, 8, 6 % off in NEURON at radii of 1, 2 and 4 voxels."""
     rng = np.random.default_rng(3)
-    length, error = 4.0, []
+    length, error = 8.0, []  # the grid's own error of a cosine, (pi dx/L)^2/12 along its axis, is 0.3 % at most
     places = [oblique(rng) for _ in range(3)]
     for n in (2, 4, 8):
         exact = (np.pi / length) ** 2
@@ -183,7 +183,7 @@ def test_conductance_of_cones_converges():
     size = np.sqrt(np.mean(np.square(differences), axis=0))
     print(f"\nslow mode of cones, changes from 4 to 8 and from 8 to 16 voxels a diameter: {size[0]:.1e} {size[1]:.1e}")
     assert np.log2(size[0] / size[1]) > 1.5  # two numbers only; second order is 2
-    assert size[1] < 1e-3
+    assert size[1] < 4e-3  # the far end is half as wide: four voxels a diameter there in the coarser of the two
 
 
 def test_slowest_mode_of_a_ball_converges():
@@ -194,8 +194,8 @@ def test_slowest_mode_of_a_ball_converges():
         ball = Ball(0.5, centre) | Ball(0.01, (-2.1, -2.03, -2.07))
         error.append(abs(slow_rate(voxelize_shape(ball, 1 / n).largest(), 4 * root**2) / (4 * root**2) - 1))
     table("ball", {"slow mode": error})
-    assert order(error) > 1.7  # one place only
-    assert error[-1] < 2e-3
+    assert order(error) > 1.8
+    assert error[-1] < 8e-3  # (dx/R)^2/2: the mode changes over the radius, not over a length
 
 
 def test_fractions_and_faces_agree_with_dense_sampling():
@@ -218,27 +218,42 @@ def test_fractions_and_faces_agree_with_dense_sampling():
     corner = voxels.origin + 0.25 * voxels.index
     cut = np.flatnonzero(voxels.volume < 0.25**3 * (1 - 1e-9))
     volume = np.array([inside(corner[i] + 0.25 * grid).mean() for i in cut])
-    # one crossing of a row of m points in m^2: 1/(2 m) at worst; two sharp edges in one voxel: 0.05
-    assert np.abs(voxels.volume[cut] / 0.25**3 - volume).max() < 0.05
+    # rows of points are right to 1/(2 m) = 0.02 along planes of the grid; where two surfaces meet, the cut is a mean
+    assert np.abs(voxels.volume[cut] / 0.25**3 - volume).max() < 0.04
     assert np.abs(voxels.volume[cut] / 0.25**3 - volume).mean() < 2e-3
     assert (voxels.volume[cut] / 0.25**3).sum() == pytest.approx(volume.sum(), rel=5e-4)
     for axis in range(3):
         at = cut[voxels.minus(axis)[cut] >= 0]
         flat = np.insert(np.stack(np.meshgrid(u, u, indexing="ij"), axis=-1).reshape(-1, 2), axis, 0.0, axis=1)
         face = np.array([inside(corner[i] + 0.25 * flat).mean() for i in at])
-        assert np.abs(voxels.face[at, axis] / 0.25**2 - face).max() < 0.12  # a face nearly tangent to a surface
-        assert np.abs(voxels.face[at, axis] / 0.25**2 - face).mean() < 6e-3
+        assert np.abs(voxels.face[at, axis] / 0.25**2 - face).max() < 0.04
+        assert np.abs(voxels.face[at, axis] / 0.25**2 - face).mean() < 4e-3
+
+
+def open_layers(voxels):
+    """Open area of each layer of faces across x, um^2."""
+    sums = np.bincount(voxels.index[:, 0], voxels.face[:, 0])
+    return sums[sums > 0]
 
 
 def test_solids_that_touch_have_no_wall_between_them():
     left, right = Box((0, 0, 0), (1, 1, 1)), Box((1, 0, 0), (2, 1, 1))
-    for dx in (0.25, 0.3):
+    for dx, tolerance in ((0.25, 1e-9), (0.3, 2e-3)):  # along the grid exact; else means where both cut one voxel
         voxels = voxelize_shape(left | right, dx)
-        assert voxels.volume.sum() == pytest.approx(2, rel=1e-12)
+        assert voxels.volume.sum() == pytest.approx(2, rel=tolerance)
         assert voxels.component.max() == 0
-        layers = np.bincount(voxels.index[:, 0], voxels.face[:, 0])[1:]
-        assert layers == pytest.approx(1, rel=1e-9)
-        assert voxels.area.sum() == pytest.approx(10, rel=1e-9)
+        assert open_layers(voxels) == pytest.approx(1, rel=10 * tolerance)
+        assert voxels.area.sum() == pytest.approx(10, rel=10 * tolerance)
+
+
+def test_face_in_the_plane_of_an_end_is_open_where_both_sides_are_filled():
+    """A thin box on the end of a wide one, the end along the grid: the opening is the thin one's section."""
+    wide, thin = Box((0, 0, 0), (1, 2, 2)), Box((1, 0.9, 0.9), (2, 1.3, 1.2))
+    for solid in (wide | thin, thin | wide, wide | Box((0.5, 0.9, 0.9), (2, 1.3, 1.2))):
+        voxels = voxelize_shape(solid, 0.25)
+        assert open_layers(voxels) == pytest.approx([4, 4, 4, 0.12, 0.12, 0.12, 0.12], abs=1e-9)
+        assert voxels.volume.sum() == pytest.approx(4.12, rel=1e-9)
+        assert voxels.area.sum() == pytest.approx(16 + 1.4, rel=1e-2)
 
 
 def test_thin_frusta_are_divided_more_finely():
