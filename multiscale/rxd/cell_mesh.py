@@ -124,7 +124,7 @@ class CellMesh:
     @property
     def electric(self) -> Mask:
         """Where the potential and channels live, shape (n,)."""
-        mask = self.exists.copy()
+        mask: Mask = self.exists.copy()
         mask[: self.tree_start] = False
         return mask
 

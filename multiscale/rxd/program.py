@@ -27,13 +27,14 @@ class Program:
 
     Attributes:
         module: holds ``advance``.
-        work: length of the kernels' work array.
+        work: length of the kernels' work array. block: nodes that kernels take at once.
         react: whether any chemistry or gate is stepped.
     """
 
     module: ModuleType
     work: int
     react: bool
+    block: int
 
 
 def build(system: System, stepper: Stepper, jit: bool) -> Program:
@@ -55,7 +56,7 @@ def build(system: System, stepper: Stepper, jit: bool) -> Program:
         cache.store(key, text)
     compiled(*SOLVERS)
     first = text.split("\n", 3)[1:3]
-    return Program(cache.load(text), int(first[0].split()[-1]), first[1].split()[-1] == "True")
+    return Program(cache.load(text), int(first[0].split()[-1]), first[1].split()[-1] == "True", block)
 
 
 def _block(nodes: int) -> int:

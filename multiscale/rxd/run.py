@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.errors import SolverError
+from multiscale.kernels.barrier import Team
 from multiscale.rxd.arrays import Arrays
 from multiscale.rxd.cell_mesh import CellMesh
 from multiscale.rxd.diffusion import junction_values
@@ -18,11 +19,12 @@ from multiscale.rxd.program import Program
 from multiscale.rxd.record import Selection, Sink
 from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.system import System
-from multiscale.rxd.voxel_spread import GridSpread, grid_spread
+from multiscale.rxd.voxel_spread import GridSpread, grid_share, grid_spread
 from multiscale.rxd.workspace import (
     SpreadArrays,
     TreeArrays,
     crossing_arrays,
+    deal,
     diffusion_share,
     join_arrays,
     scratch,
@@ -105,6 +107,7 @@ class Loop:
         electrodes: Electrodes,
         selection: Selection,
         sources: SourceArrays,
+        threads: int,
     ) -> None:
         self.system, self.stepper, self.program, self.state, self.parameters = (
             system,
@@ -116,12 +119,15 @@ class Loop:
         self.electrodes = electrodes
         self.tree: TreeArrays = tree_arrays(system.mesh.tree)
         self.voltage = voltage_arrays(system, electrodes.as_tuple())
-        self.scratch = scratch(system, program.work, electrodes.node.size)
+        self.scratch = scratch(system, program.work, electrodes.node.size, threads)
         self.nodes = tuple(g.nodes for g in system.groups)
         self.record = selection.flat()
         self.sources = sources
         self.inlets = (sources.row, sources.node, sources.weight * sources.per_amount, sources.source)
         self.space = (system.mesh.tree_start, *crossing_arrays(system), *join_arrays(system))
+        self.team = Team(threads)
+        self.deal = deal(system, program.block, threads)
+        self.shares = tuple(grid_share(grid, threads) for grid in system.grids)
         self.repeated = 0
         settle_junctions(system, self.tree, state.values)
 
@@ -130,7 +136,8 @@ class Loop:
         factor = getattr(self.program.module, "tree_factor", None)
         tree = spread_arrays(self.system, self.stepper, self.tree, h, self.program.react, factor)
         part = h * diffusion_share(self.system, self.stepper, self.program.react)
-        return Spread(tree, tuple(grid_spread(grid, self.stepper, part) for grid in self.system.grids))
+        pairs = zip(self.system.grids, self.shares, strict=True)
+        return Spread(tree, tuple(grid_spread(grid, self.stepper, part, share) for grid, share in pairs))
 
     def advance(
         self, spread: Spread, t_zero: float, h: float, first: int, steps: int, every: int
@@ -144,12 +151,19 @@ class Loop:
         out = np.zeros((steps // every, rows.size))
         inject = np.zeros((steps // every, self.electrodes.node.size))
         tolerance = self.stepper.tolerance if self.stepper.tolerance is not None else math.inf
-        status, done, written, repeated = self.program.module.advance(
+        arguments = (
             self.state.values, self.system.inputs, self.parameters, *self.nodes, *self.tree.as_tuple(),
             *spread.tree.as_tuple(), *self.voltage, *self.scratch, rows, nodes, out, inject,
             *self.inlets, self.sources.amounts(t_zero, h, steps, first), *self.space,
-            *(entry for grid in spread.grids for entry in grid.as_tuple()), t_zero, h, first, steps, every, tolerance,
+            *(entry for grid in spread.grids for entry in grid.as_tuple()),
         )  # fmt: skip
+        loop = self.program.module.advance
+        if self.system.grids:
+            times, rest = (t_zero, h, first, steps, every), (tolerance, *self.deal)
+            idle = (*arguments, t_zero, h, first, 0, every, *rest)
+            status, done, written, repeated = self.team.run(loop, (*arguments, *times, *rest), idle)
+        else:
+            status, done, written, repeated = loop(*arguments, t_zero, h, first, steps, every, tolerance)
         self.repeated += int(repeated)
         return int(status), int(done), out[:written], inject[:written]
 

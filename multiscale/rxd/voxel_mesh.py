@@ -109,7 +109,7 @@ def path_length(tree: TreeMesh, place: Location) -> Array:
     middle[1:] = to_middle
     shift = np.where(middle[hop] & ~through_start, abs(beyond), np.where(through_start, beyond, -beyond))
     arc = tree.arc - (tree.arc[start] + beyond)
-    return np.where(same, np.abs(arc), (away + shift)[: tree.n])
+    return np.asarray(np.where(same, np.abs(arc), (away + shift)[: tree.n]), dtype=np.float64)
 
 
 def _mixed(geometry: Mixed, progress: bool) -> CellMesh:

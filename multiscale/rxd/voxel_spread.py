@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from multiscale.rxd.adi_factors import DG_LIMIT, AdiFactors, adi_parts, dg_factors, lod_factors
+from multiscale.rxd.adi_factors import DG_LIMIT, AdiFactors, AdiParts, adi_parts, dg_factors, lod_factors
 from multiscale.rxd.lanes import aligned
 from multiscale.rxd.quads import stages_for
 from multiscale.rxd.steppers.base import Stepper
@@ -50,7 +50,11 @@ def grid_share(diffusion: GridDiffusion, threads: int) -> GridShare:
     first = np.minimum.reduceat(rows[: 5 * start[0, -1, 0] : 5].astype(np.int64), start[0, :-1, 0])
     n = diffusion.mesh.n
     lanes = np.concatenate([[0], np.append(first, n)[slabs[1:-1]], [n]]).astype(np.int64)
-    parts = adi_parts(diffusion.mesh, threads)
+    planes = diffusion.mesh.n_planes
+    if threads > 1:
+        parts = adi_parts(diffusion.mesh, threads)
+    else:  # one thread has kernels of its own, which do not ask
+        parts = AdiParts(np.zeros((1, planes), np.int64), np.zeros((1, planes), np.int64), np.array([0, planes]))
     return GridShare(slabs, lanes, parts.lows, parts.highs, parts.cuts, aligned((2 + 2 * threads, n)))
 
 

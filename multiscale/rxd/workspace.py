@@ -1,11 +1,15 @@
 """The plain arrays that a compiled time loop works on, and the factors that belong to one step length."""
 
 import math
+import os
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from multiscale.errors import ModelError
+from multiscale.kernels.barrier import processors
+from multiscale.kernels.settings import jit_enabled
 from multiscale.rxd.cell_mesh import CellMesh
 from multiscale.rxd.edges import diagonal
 from multiscale.rxd.hines import tree_factor
@@ -18,6 +22,9 @@ Index = NDArray[np.int64]
 
 # explicit stages up to here are cheaper than two substitutions along a tree
 MOST_STAGES = 8
+# values in voxels that a step changes, for each thread: some 0.1 ms of work, hundred times what their meetings cost
+SHARE = 25_000
+MOST_THREADS = 8  # by default: memory is the limit beyond
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,8 +196,11 @@ def voltage_arrays(system: System, electrodes: tuple[Index, Array, Array]) -> tu
     )
 
 
-def scratch(system: System, work: int, electrodes: int) -> tuple[Array, ...]:
-    """Work arrays in the order of the generated loop's arguments; what membrane kernels write has all the nodes."""
+def scratch(system: System, work: int, electrodes: int, threads: int) -> tuple[Array, ...]:
+    """Work arrays in the order of the generated loop's arguments; what membrane kernels write has all the nodes.
+
+    With voxels the first one has a row a thread, a cache line or more apart.
+    """
     total, n = system.mesh.n_total, system.mesh.tree.n_total
     moved = system.cable.moved.size if system.cable else 0
     if system.cable is None:
@@ -204,8 +214,9 @@ def scratch(system: System, work: int, electrodes: int) -> tuple[Array, ...]:
         np.zeros((max(1, moved), n)),
         *[np.zeros(n) for _ in range(4)],
     ]
+    blocks = np.zeros((threads, -(-work // 8) * 8 + 8)) if system.grids else np.zeros(max(1, work))
     return (
-        np.zeros(max(1, work)), np.zeros((5, n)), *line, *moves, *rest, np.zeros(n), np.zeros(electrodes),
+        blocks, np.zeros((5, n)), *line, *moves, *rest, np.zeros(n), np.zeros(electrodes),
         np.zeros(electrodes), np.zeros(electrodes),
     )  # fmt: skip
 
@@ -231,3 +242,56 @@ def join_arrays(system: System) -> tuple[object, ...]:
     return (
         j.rows, joins.hub, joins.start, joins.lane, j.conductance, j.hub_mass, j.mass, work, work.copy(),
     )  # fmt: skip
+
+
+def threads_for(system: System, wanted: object) -> int:
+    """Number of threads: what the user wants, else by the work of a step, the processors and ``MULTISCALE_THREADS``.
+
+    Raises:
+        ModelError: it is not a whole number of 1 or more.
+    """
+    bound = MOST_THREADS
+    if wanted is not None:
+        if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer) or wanted < 1:
+            raise ModelError(
+                f"simulation: threads is {wanted!r}, expected a whole number of 1 or more; leave it out for a default"
+            )
+    elif text := os.environ.get("MULTISCALE_THREADS", "").strip():
+        if not text.isdecimal() or int(text) < 1:
+            raise ModelError(
+                f"simulation: the environment variable MULTISCALE_THREADS is '{text}', "
+                "expected a whole number of 1 or more; change or remove it"
+            )
+        bound = int(text)
+    if not system.grids or not jit_enabled():
+        return 1
+    if wanted is not None:
+        return int(wanted)  # type: ignore[call-overload, no-any-return]
+    first = system.mesh.tree_start
+    values = sum(grid.rows.size * grid.mesh.n_voxels for grid in system.grids)
+    for group in system.groups:
+        rows = {row for term in group.terms for row, _ in term.changes}
+        values += len(rows) * int(np.searchsorted(group.nodes, first))
+    return max(1, min(processors(), bound, values // SHARE))
+
+
+def deal(system: System, block: int, threads: int) -> tuple[Index, Index]:
+    """What each thread does outside of diffusion: nodes of every group in whole blocks, boundary voxels by tree node.
+
+    Returns:
+        First node of each thread in each group, shape (groups, threads + 1); its first pair of tree node and boundary
+        voxel, shape (threads + 1,).
+    """
+    parts = np.arange(threads + 1)
+    groups = np.zeros((len(system.groups), threads + 1), dtype=np.int64)
+    for g, group in enumerate(system.groups):
+        blocks = -(-group.nodes.size // block)
+        groups[g] = np.minimum(block * (blocks * parts // threads), group.nodes.size)
+    if not isinstance(system.mesh, CellMesh):
+        return groups, np.zeros(threads + 1, dtype=np.int64)
+    node, lane = system.mesh.boundary.node, system.mesh.boundary.lane
+    pairs = np.searchsorted(node, node[np.minimum(node.size * parts // threads, node.size - 1)]) if node.size else 0 * parts
+    pairs[-1] = node.size
+    if np.unique(lane).size < lane.size:  # two threads may not add to one voxel
+        pairs[1:] = node.size
+    return groups, pairs.astype(np.int64)
