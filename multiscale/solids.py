@@ -58,7 +58,7 @@ class Solid(ABC):
         """Lowest and highest x, y and z, um."""
 
 
-class Analytic(Solid):
+class Analytic(Solid, ABC):
     """A solid whose volume and surface have formulas; two of them can be joined by ``|``."""
 
     def __or__(self, other: "Analytic") -> "Union":

@@ -7,6 +7,7 @@ from scipy.linalg import expm
 from scipy.special import j0, j1, jn_zeros
 
 from multiscale.electro.stimuli import IClamp, SEClamp
+from multiscale.errors import ModelError
 from multiscale.functions import cos
 from multiscale.geometry import Cable, Point
 from multiscale.model import Model
@@ -386,3 +387,32 @@ def test_layers_converge_to_radial_diffusion_in_a_cylinder():
     assert abs(j0(m)) > 0.4  # the mode is not at a node at the border
     np.testing.assert_allclose(orders, 2.0, atol=0.3)  # the innermost ring loses some tenths on coarse meshes
     assert errors[-1] < 5e-3
+
+
+def test_chosen_times():
+    cyt = Region("cyt")
+    a = Species("a", cyt, d=1, initial=1)
+    cable = Cable(10, dx=1)
+    sol = simulate(Model(a), cable, 10, dt=0.5, times=[0.5, 4, 7.5])
+    np.testing.assert_allclose(sol.times, [0, 0.5, 4, 7.5, 10])
+    free = simulate(Model(a), cable, 10, times=[0.3, 4])
+    np.testing.assert_allclose(free.times, [0, 0.3, 4, 10])
+    run = Simulation(Model(a), cable, dt=0.5, times=[1, 6])
+    run.run(5)
+    np.testing.assert_allclose(run.run(5).times, [0, 1, 5, 6, 10])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"times": [1, 2], "every": 1}, "every and times were both given"),
+        ({"times": [2, 1]}, "expected rising ones"),
+        ({"times": [-1]}, "a time in times is -1 ms, expected 0 or more"),
+        ({"times": 3}, "times is 3, expected a list"),
+        ({"times": [0.3]}, r"a time in times, 0.3 ms, is not a whole number of steps, expected a multiple of dt = 0.5"),
+    ],
+)
+def test_times_that_do_not_fit(arguments, text):
+    a = Species("a", Region("cyt"), initial=1)
+    with pytest.raises(ModelError, match=text):
+        simulate(Model(a), Cable(10, dx=1), 10, dt=0.5, **arguments)

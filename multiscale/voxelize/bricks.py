@@ -55,6 +55,7 @@ def voxelize(
         progress: whether to show a bar when it takes long; None: only on a terminal.
     """
     kernels: Any = compiled(cuts, frusta)
+    dx, samples = float(dx), int(samples)  # one type each, or all is compiled again
     features, first = primitives.features.copy(), primitives.first
     features[:, 1:4] -= origin
     pair_start, pair, brick = _bricks(what, kernels, primitives, features, origin, dx)

@@ -213,7 +213,7 @@ def test_benchmark_part_is_converged():
     assert voxels.component.max() == 0
     assert volume[0] == pytest.approx(volume[1], rel=1e-4)
     assert area[0] == pytest.approx(area[1], rel=1e-3)
-    assert volume[1] == pytest.approx(4772.54, rel=2e-5)  # at dx 0.125 and 0.0625 um: 4772.54
+    assert volume[1] == pytest.approx(4772.54, rel=2e-5)  # at dx 0.125 and 0.08 um: 4772.54
 
 
 def test_progress_is_shown_when_it_takes_long(monkeypatch):
