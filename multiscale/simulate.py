@@ -34,6 +34,8 @@ from multiscale.rxd.steppers.base import Stepper
 from multiscale.rxd.steppers.strang import Strang
 from multiscale.rxd.system import System, discretize, initial_values
 from multiscale.rxd.voxel_mesh import Geometry, mesh_of
+from multiscale.rxd.workspace import threads_for
+from multiscale.sampling import Sampling
 from multiscale.solution import Solution
 from multiscale.sources import Source
 from multiscale.species import Parameter
@@ -55,12 +57,14 @@ def simulate(
     stepper: Stepper | Adaptive | None = None,
     record: Recordable | Iterable[Recordable] | None = None,
     every: Quantity | None = None,
+    times: Iterable[Quantity] | None = None,
     stimuli: Sequence[Stimulus] = (),
     sources: Sequence[Source] = (),
     initial: Mapping[FieldSymbol, Any] | None = None,
     store: ZarrStore | str | Path | None = None,
     progress: bool = False,
     seed: int = 0,
+    threads: int | None = None,
 ) -> Solution:
     """Run `model` on `geometry` for `duration` and return what was recorded.
 
@@ -73,7 +77,8 @@ def simulate(
         stepper: `Strang()` (default with dt, second order), `Lie()` (NEURON's order of operations) or `Adaptive(rtol)`.
         record: what to keep: `ca[cyt]` or `plasma.v` at all nodes, `plasma.v.at(cell.soma(0.5))` at one; all
             concentrations, states and the potential if not given.
-        every: sampling interval, ms or with unit; 1/500 of the duration if not given.
+        every: sampling interval, ms or with unit; 1/500 of the duration if not given (longer where a sample is large).
+        times: chosen times since the start instead, ms or with unit; the start and the end are kept as well.
         stimuli: electrodes.
         sources: release sites, uncaging, influx at places: amounts of a species that enter in time.
         initial: initial values that replace the model's: symbol → number, quantity or expression of position.
@@ -81,14 +86,16 @@ def simulate(
             memory stays bounded and a killed run leaves what was written.
         progress: show a bar with the time remaining.
         seed: kept with the solution (nothing in a deterministic run draws numbers).
+        threads: processors that work on voxels; chosen by their number if not given, at most MULTISCALE_THREADS from
+            the environment. The results are the same, bit by bit.
 
     Raises:
         ModelError, UnitError, GeometryError: the request does not fit together.
         SolverError: the run met a value that is not finite, or a negative concentration.
     """  # fmt: skip
     simulation = Simulation(
-        model, geometry, dt=dt, stepper=stepper, record=record, every=every, stimuli=stimuli, sources=sources,
-        initial=initial, store=store, progress=progress, seed=seed,
+        model, geometry, dt=dt, stepper=stepper, record=record, every=every, times=times, stimuli=stimuli,
+        sources=sources, initial=initial, store=store, progress=progress, seed=seed, threads=threads,
     )  # fmt: skip
     return simulation.run(duration)
 
@@ -106,9 +113,10 @@ class Simulation:
     def __init__(
         self, model: Model, geometry: Geometry, *, dt: Quantity | None = None,
         stepper: Stepper | Adaptive | None = None, record: Recordable | Iterable[Recordable] | None = None,
-        every: Quantity | None = None, stimuli: Sequence[Stimulus] = (), sources: Sequence[Source] = (),
+        every: Quantity | None = None, times: Iterable[Quantity] | None = None,
+        stimuli: Sequence[Stimulus] = (), sources: Sequence[Source] = (),
         initial: Mapping[FieldSymbol, Any] | None = None, store: ZarrStore | str | Path | None = None,
-        progress: bool = False, seed: int = 0,
+        progress: bool = False, seed: int = 0, threads: int | None = None,
     ) -> None:  # fmt: skip
         begin = clock.perf_counter()
         if not isinstance(model, Model):
@@ -116,7 +124,7 @@ class Simulation:
                 f"simulation: model is {model!r}, expected a Model; give the model first, then the geometry"
             )
         self.model, self.seed = model, seed
-        self._every = None if every is None else positive(every, ms, "simulation: every")
+        self._sampling = Sampling.of(every, times)
         self._progress = progress
         eqs = equations(model)
         self.mesh: Mesh = mesh_of(geometry, progress)
@@ -135,6 +143,7 @@ class Simulation:
             if f"{name}.i" in self.arrays.names:
                 raise ModelError(f"stimulus '{name}': '{name}.i' is a field, expected a new name; give another `name`")
         self._dt, self._stepper = _scheme(dt, stepper, self._system)
+        self._threads = threads_for(self._system, threads)
         self._phases = {"set_up_s": clock.perf_counter() - begin}
         self._runner = self._make_runner()
         self._phases["compile_s"] = clock.perf_counter() - begin - self._phases["set_up_s"]
@@ -153,12 +162,14 @@ class Simulation:
             SolverError: see `simulate`; what was recorded until then is in `solution`.
         """
         length = positive(duration, ms, "simulation: duration")
-        every = self._interval(length)
+        samples = self._recording.samples()
+        legs = self._sampling.legs(self.t, length, self._dt, samples, samples == DEFAULT_SAMPLES)
         begin = clock.perf_counter()
         start = self.t
         with Progress(length, self._progress) as bar:
             try:
-                self._runner.run(start + length, every, self._recording.sink, lambda t: bar.update(t - start))
+                for stop, every in legs:
+                    self._runner.run(stop, every, self._recording.sink, lambda t: bar.update(t - start))
             finally:
                 self._phases["run_s"] = self._phases.get("run_s", 0.0) + clock.perf_counter() - begin
         return self.solution
@@ -248,6 +259,7 @@ class Simulation:
             "model_hash": self.model.hash,
             "stepper": self._runner.describe(),
             "seed": self.seed,
+            "threads": self._threads,
             **{k: int(v) for k, v in self._runner.work_done.items()},
             **{k: round(v, 4) for k, v in self._phases.items()},
         }
@@ -278,33 +290,14 @@ class Simulation:
             )  # fmt: skip
         scheme = Strang() if isinstance(self._stepper, Adaptive) else self._stepper
         program = build(self._system, scheme, jit_enabled())
-        loop = Loop(self._system, scheme, program, self.arrays, self._parameters, self._electrodes, self._selection,
-                    self._sources)
+        loop = Loop(
+            self._system, scheme, program, self.arrays, self._parameters, self._electrodes, self._selection,
+            self._sources, self._threads,
+        )  # fmt: skip
         if isinstance(self._stepper, Adaptive):
             return AdaptiveTreeRunner(loop, self._stepper)
         assert self._dt is not None
         return FixedRunner(loop, self._dt)
-
-    def _interval(self, length: float) -> float:
-        """Sampling interval for a run of `length` ms; whole steps, and a whole number of them in the run."""
-        samples = self._recording.samples()
-        if self._dt is None:
-            return self._every or length / samples
-        steps = round(length / self._dt)
-        if steps < 1 or abs(steps * self._dt - length) > 1e-6 * self._dt * max(1, steps):
-            raise ModelError(
-                f"simulation: duration {length:g} ms is not a whole number of steps, "
-                f"expected a multiple of dt = {self._dt:g} ms; change one of them"
-            )
-        if self._every is None:
-            return self._dt * max(1, -(-steps // samples) if samples < DEFAULT_SAMPLES else steps // samples)
-        stride = round(self._every / self._dt)
-        if stride < 1 or abs(stride * self._dt - self._every) > 1e-6 * self._dt * max(1, stride):
-            raise ModelError(
-                f"simulation: every {self._every:g} ms is not a whole number of steps, "
-                f"expected a multiple of dt = {self._dt:g} ms; change one of them"
-            )
-        return self._every
 
 
 def _scheme(

@@ -329,7 +329,7 @@ def _node_at(dataset: xr.Dataset, array: xr.DataArray, place: Location | tuple[s
         if "grid_x" in dataset.coords:
             segments = here & (dataset["grid_x"].values < 0)
             shown = np.zeros(here.size, dtype=bool)
-            shown[np.atleast_1d(array["node"].values)] = np.isfinite(np.atleast_2d(array.values)[0])
+            shown[np.atleast_1d(array["node"].values)] = np.isfinite(array.values.reshape(array.shape[0], -1)[0])
             if not (segments & shown).any():
                 return _voxel_at(dataset, here & shown, x)
             here = segments

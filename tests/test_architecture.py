@@ -38,7 +38,7 @@ FLOORS = (
     ("export",),
     ("coordinates",),
     ("solution", "plot"),
-    ("recording",),
+    ("recording", "sampling"),
     ("simulate", "bench"),
     ("cli",),
     ("__init__", "__main__"),

@@ -40,7 +40,7 @@ class Side:
 
 
 def pooled(rounds: Sequence[Sequence[Measured]]) -> tuple[Measured, ...]:
-    """Join the rounds of one side: all their times, and the least set-up time.
+    """Join the rounds of one side: all their times, the least set-up time, and what the fastest of them says.
 
     Args:
         rounds: one list of the same settings a round.
@@ -49,7 +49,11 @@ def pooled(rounds: Sequence[Sequence[Measured]]) -> tuple[Measured, ...]:
         One value a setting.
     """
     return tuple(
-        replace(same[0], seconds=sum((one.seconds for one in same), ()), setup=min(one.setup for one in same))
+        replace(
+            min(same, key=lambda one: one.minimum),
+            seconds=sum((one.seconds for one in same), ()),
+            setup=min(one.setup for one in same),
+        )
         for same in zip(*rounds, strict=True)
     )
 

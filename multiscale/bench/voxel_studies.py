@@ -1,10 +1,11 @@
-"""How exactly voxels diffuse: the slowest modes of bodies at any angle to the grid against known rates.
+"""How exact voxels are: sizes and slowest modes of diffusion of bodies at any angle to the grid, against known ones.
 
 ``python -m multiscale.bench.voxel_studies`` prints the tables of ``docs/voxel_accuracy.md``. Bodies are measured in
 voxels (dx = 1, D = 1), turned and moved at random; an error is that of a mode's rate of decay, relative.
 
 References: a cylinder's axial modes are cosines; a taper's are computed with Legendre polynomials in coordinates that
-follow it (`taper_rate`); a branch point's have no formula, so they are compared with those of finer voxels.
+follow it (`taper_rate`); a branch point's have no formula, so they are compared with those of finer voxels, which
+approach their limit at second order.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.rxd.grid import GridMesh, grid_mesh
-from multiscale.solids import Analytic, Frustum, Union
+from multiscale.solids import Analytic, Ball, Box, Frustum, Union
 from multiscale.voxelize.shapes import voxelize_shape
 
 Array = NDArray[np.float64]
@@ -31,7 +32,7 @@ class Errors:
     Args:
         radius: in voxels.
         voxels: mean number of voxels.
-        relative: error of each mode of each body, shape (bodies, modes).
+        relative: error of each mode, or of volume and surface, of each body, shape (bodies, 2 or modes).
     """
 
     radius: float
@@ -99,6 +100,27 @@ def study(
     return Errors(radius, float(np.mean([mesh.n_voxels for mesh in meshes])), rates / exact - 1)
 
 
+def sizes(name: str, radius: float, bodies: int = 20) -> Errors:
+    """Return the errors of volume and surface.
+
+    Args:
+        name: "cylinder" or "taper" (to half its radius), 8 radii long, or "ball".
+        radius: in voxels.
+        bodies: how many are made.
+    """
+    counts, found = [], []
+    for at, axes in turned(bodies):
+        corner = -12 * radius - at  # the grid begins at a box far away, so that the body lies anywhere in its voxels
+        box = Box(tuple(corner), tuple(corner + 3.0))
+        end = radius / 2 if name == "taper" else radius
+        body = Ball(radius) if name == "ball" else _frustum(at, axes[0], 8 * radius, radius, end)
+        made = voxelize_shape(Union((body, box)), 1.0)
+        counts.append(made.n)
+        volume, area = made.volume.sum() - box.volume, made.area.sum() - box.area
+        found.append((volume / body.volume - 1, area / body.area - 1))
+    return Errors(radius, float(np.mean(counts)), np.array(found))
+
+
 def cylinder(radius: float, length: float = 64.0, bodies: int = 20) -> Errors:
     """Return the errors of the slowest mode of cylinders."""
     exact = np.array([(pi / length) ** 2])
@@ -124,11 +146,9 @@ def branch_point(radius: float, limit: float, length: float = 16.0, bodies: int 
     return study(lambda at, axes: _star(at, axes, radius, length * radius), exact, radius, bodies)
 
 
-def branch_limit(length: float = 16.0, radii: tuple[float, float] = (4.0, 8.0), bodies: int = 3) -> float:
+def branch_limit(length: float = 16.0, radii: tuple[float, float] = (4.0, 6.0), bodies: int = 6) -> float:
     """Return the slowest rate of a branch point times the square of its radius, extrapolated at second order."""
-    rough, fine = (
-        np.mean(1 + branch_point(radius, 1.0, length, bodies).relative) if radius else 0.0 for radius in radii
-    )
+    rough, fine = (np.mean(1 + branch_point(radius, 1.0, length, bodies).relative) for radius in radii)
     weight = (radii[1] / radii[0]) ** 2
     return float((weight * fine - rough) / (weight - 1))
 
@@ -173,6 +193,15 @@ def taper_rate(radius: float, end_radius: float, length: float, along: int = 24,
     return float(eigh(stiff, mass, eigvals_only=True, subset_by_index=(1, 1))[0])
 
 
+def table_of_sizes(name: str, errors: Iterable[Errors]) -> str:
+    """Return a table in Markdown: root mean squares of the errors of volume and surface."""
+    lines = [f"| {name}: voxels a diameter | voxels | volume | surface |", "|---|---|---|---|"]
+    for e in errors:
+        volume, area = np.sqrt((e.relative**2).mean(axis=0))
+        lines.append(f"| {2 * e.radius:g} | {e.voxels:.0f} | {volume:.4%} | {area:.3%} |")
+    return "\n".join(lines)
+
+
 def table(name: str, errors: Iterable[Errors]) -> str:
     """Return a table in Markdown."""
     lines = [f"| {name}: radius in voxels | voxels | mean error | largest error |", "|---|---|---|---|"]
@@ -182,6 +211,8 @@ def table(name: str, errors: Iterable[Errors]) -> str:
 
 def main() -> None:
     """Print all tables."""
+    for name in ("cylinder", "taper", "ball"):
+        print(table_of_sizes(name, [sizes(name, radius) for radius in (2, 4, 8)]), end="\n\n")
     print(table("cylinder", [cylinder(radius) for radius in (1, 2, 4)]), end="\n\n")
     print(table("taper to half", [taper(radius) for radius in (1, 2, 4)]), end="\n\n")
     limit = branch_limit()

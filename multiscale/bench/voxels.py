@@ -173,7 +173,8 @@ def measure_ours(
     """
 
     def say(sim: Any, seconds: float) -> str:
-        scheme = str(sim.solution.attrs["stepper"])
+        attrs = sim.solution.attrs
+        scheme = f"{attrs['threads']} thread{'s' * (attrs['threads'] > 1)}, {attrs['stepper']}"
         return f"{scheme}; {note(sim, seconds)}" if note else scheme
 
     def means(sim: Any) -> dict[str, Array]:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from multiscale.bench.measure import Measured, PeerError
 from multiscale.errors import SolverError
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+THREADS = ("OMP", "OPENBLAS", "MKL", "NUMBA")
+ONE_THREAD = {"MULTISCALE_THREADS": "1", **dict.fromkeys((f"{name}_NUM_THREADS" for name in THREADS), "1")}
 
 
 @dataclass(frozen=True)

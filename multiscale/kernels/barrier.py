@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 GATE = 32  # where in the shared array the first thread says that it has begun; the barrier uses what lies before
+LOOKS = 500  # before the processor is given away: some 10 us, the longest that sections of equal work differ by
 SYNC = 64  # length of the shared array
 
 _ATOMIC = """
@@ -62,7 +63,7 @@ def _until_changed(sync, at, value):
     looks = 0
     while _atomic_load(sync, at) == value:
         looks += 1
-        if looks < 2000:
+        if looks < LOOKS:
             _pause()
         else:
             _yield()
@@ -123,7 +124,7 @@ def barrier(jit: bool) -> str:
     pause = _calling(f"llvm.{hint}", "ir.VoidType()") if hint else "pass"
     give_way = pause if sys.platform == "win32" else _calling("sched_yield", "ir.IntType(32)")
     calls = _CALL.format(name="_pause", body=pause) + _CALL.format(name="_yield", body=give_way)
-    return _ATOMIC + calls + _MEET.replace("GATE", str(GATE))
+    return _ATOMIC + calls + _MEET.replace("GATE", str(GATE)).replace("LOOKS", str(LOOKS))
 
 
 def _calling(name: str, kind: str) -> str:

@@ -12,9 +12,9 @@ from multiscale.rxd.lanes import WIDTH
 from multiscale.segmentation import Floats, Ints
 from multiscale.voxelize.voxels import Singles
 
-# Largest dt times `GridMesh.stiffness` for Douglas-Gunn; D dt / dx^2 = 0.7 at kappa = 8. Growth was found from 17 on
-# (in one of 18 domains of 2e4 voxels with random volumes and faces; from 21 on in most), in tubes from 60 on.
-DG_LIMIT = 12.0
+# Largest dt times `GridMesh.stiffness` for Douglas-Gunn: D dt / dx^2 = 0.7. Growth was found from D dt / dx^2 = 1 on
+# (in one of 18 domains of 2e4 voxels with random volumes and faces; from 1.25 on in most), in tubes from 4 on.
+DG_LIMIT = 10.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,7 +119,7 @@ class CellMesh:
     @property
     def chemical(self) -> Mask:
         """Where concentrations live, shape (n,)."""
-        return self.exists & ~np.concatenate([np.zeros(self.tree_start, dtype=bool), self.voxelised])
+        return np.asarray(self.exists & ~np.concatenate([np.zeros(self.tree_start, dtype=bool), self.voxelised]))
 
     @property
     def electric(self) -> Mask:
@@ -131,7 +131,7 @@ class CellMesh:
     @property
     def membranous(self) -> Mask:
         """Where a concentration meets the cell's surface, shape (n,): boundary voxels and free segments."""
-        return np.asarray(self.chemical & (self.area[: self.n] > 0))
+        return np.asarray(self.chemical & (self.area[: self.n] > 0), dtype=bool)
 
     @property
     def starts(self) -> tuple[int, ...]:

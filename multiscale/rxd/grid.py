@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, diags_array
 
 from multiscale.errors import GeometryError
-from multiscale.rxd.capacity import neighbours, open_sides, shift_capacities
+from multiscale.rxd.capacity import neighbours, open_sides, shift_area, shift_capacities
 from multiscale.rxd.lanes import WIDTH, arrange, beyond
 from multiscale.segmentation import Floats, Ints
 from multiscale.voxelize.voxels import Counts, Singles, VoxelArrays
@@ -37,6 +37,8 @@ class GridMesh:
         plane: guard quad before each x-plane, and the guard at the end; shape (planes + 1,).
         capacity: um^3; the sum is that of the volumes; shape (n,).
         aperture: open share of the faces towards -x, -y, -z, shape (3, n).
+        area: membrane that a voxel's concentration meets, um^2: that of nearly closed voxels is their neighbour's;
+            the sum is that of the voxels' areas; shape (n,).
         kappa: bound of (sum of a voxel's apertures) dx^3 / capacity.
         shifted: number of voxels that were given capacity by a neighbour.
         limited: number of voxels whose apertures were reduced.
@@ -50,6 +52,7 @@ class GridMesh:
     plane: Ints
     capacity: Floats
     aperture: Singles
+    area: Floats
     kappa: float
     shifted: int
     limited: int
@@ -85,13 +88,6 @@ class GridMesh:
     def volume(self) -> Floats:
         """Capacities, um^3: concentrations, fluxes and amounts all use these, shape (n,)."""
         return self.capacity
-
-    @property
-    def area(self) -> Floats:
-        """Membrane in each voxel, um^2, 0 where there is none, shape (n,)."""
-        lanes = np.zeros(self.n)
-        lanes[self.lane] = self.voxels.area
-        return lanes
 
     @property
     def x(self) -> Floats:
@@ -174,10 +170,12 @@ def grid_mesh(voxels: VoxelArrays, kappa: float = KAPPA) -> GridMesh:
     capacity, aperture = np.zeros(n), np.zeros((3, n), dtype=np.float32)
     capacity[order.lane] = shifted.capacity
     aperture[:, order.lane] = shifted.aperture.T
-    for array in (order.lane, order.near, order.plane, capacity, aperture):
+    area = np.zeros(n)
+    area[order.lane] = shift_area(voxels.area, shifted.aperture, minus, plus, voxels.dx)
+    for array in (order.lane, order.near, order.plane, capacity, aperture, area):
         array.flags.writeable = False
     return GridMesh(
-        voxels, order.lane, order.near, order.plane, capacity, aperture, kappa, shifted.shifted, shifted.limited,
+        voxels, order.lane, order.near, order.plane, capacity, aperture, area, kappa, shifted.shifted, shifted.limited,
         dropped, lost,
     )  # fmt: skip
 

@@ -23,14 +23,15 @@ MOST_POINTS = 200  # along the diameter of a cross-section
 
 @dataclass(frozen=True, eq=False)
 class Joins:
-    """Contacts, sorted by hub. A contact conducts ``1 / (near / D_hub + far / D_voxel)`` um^3/ms.
+    """Contacts of each join. A contact conducts ``1 / (near / D_hub + far / D_voxel)`` um^3/ms.
 
     Attributes:
         hub: tree node (within the tree) of each join, -1 where two grids meet, shape (joins,).
         start: first contact of each join, shape (joins + 1,).
-        lane: node number of each contact's voxel, shape (k,).
+        lane: node number of each contact's voxel, or of a free segment that meets others in the point, shape (k,).
         near: resistance on the hub's side for unit D, 1/um, shape (k,).
-        far: resistance on the voxel's side for unit D, 1/um, shape (k,).
+        far: resistance on the other side for unit D, 1/um, shape (k,).
+        closed: edges of the tree that the joins stand for, named by their child nodes.
     """
 
     hub: Index
@@ -38,6 +39,7 @@ class Joins:
     lane: Index
     near: Array
     far: Array
+    closed: Index
 
     @property
     def count(self) -> int:
@@ -50,15 +52,15 @@ class Contact:
     """One side of a join, before its voxels are known.
 
     Attributes:
-        hub: tree node that stays one-dimensional, -1 for none.
-        inside: voxelised tree node on the other side.
+        inside: voxelised tree node, -1 where the side is a free node.
+        free: tree node that stays one-dimensional, -1 where the side is voxels.
         point: where the two meet, um, shape (3,). axis: unit vector into the voxels, shape (3,).
         diameter: of the cross-section, um.
-        resistance: integral of ds/area from the hub's centre to the point, 1/um.
+        resistance: integral of ds/area from the free node's centre to the point, 1/um.
     """
 
-    hub: int
     inside: int
+    free: int
     point: Array
     axis: Array
     diameter: float
@@ -78,54 +80,94 @@ def joins_of(
         grids: the grids.
         starts: node number of each grid's first lane.
     """
+    first = sum(grid.n for grid in grids)
     hub: list[int] = []
     lanes: list[Index] = []
     near: list[Array] = []
     far: list[Array] = []
-    for group in _meetings(tree, exists, voxelised, grid_of):
-        found = [(c, *_cross_section(c, grids[grid_of[c.inside]], starts[grid_of[c.inside]])) for c in group]
-        hub.append(group[0].hub)
-        lanes.append(np.concatenate([lane for _, lane, _, _ in found]))
-        near.append(np.concatenate([c.resistance * area.sum() / area for c, _, area, _ in found]))
-        far.append(np.concatenate([away / area for _, _, area, away in found]))
+    closed: list[int] = []
+    for place in _places(tree):
+        members = [i for i in place.ends if exists[i]]
+        if not any(voxelised[i] for i in members):
+            continue
+        closed += place.edges
+        for group in _meetings(tree, place, members, voxelised, grid_of):
+            alone = [c for c in group if c.free >= 0]
+            center = alone[0] if len(group) == 2 and len(alone) == 1 else None  # a free node and one cross-section
+            hub.append(-1 if center is None else center.free)
+            parts: list[tuple[Index, Array, Array]] = []
+            for c in group:
+                if c is center:
+                    continue
+                if c.free >= 0:
+                    parts.append((np.array([first + c.free]), np.zeros(1), np.array([c.resistance])))
+                    continue
+                k = int(grid_of[c.inside])
+                lane, area, away = _cross_section(c, grids[k], starts[k])
+                before = np.zeros(area.size) if center is None else center.resistance * area.sum() / area
+                parts.append((lane, before, away / area))
+            lanes.append(np.concatenate([lane for lane, _, _ in parts]))
+            near.append(np.concatenate([before for _, before, _ in parts]))
+            far.append(np.concatenate([behind for _, _, behind in parts]))
     start = np.cumsum([0, *[lane.size for lane in lanes]]).astype(np.int64)
     empty = np.zeros(0)
     return Joins(
-        np.array(hub, dtype=np.int64), start, np.concatenate([np.zeros(0, dtype=np.int64), *lanes]),
-        np.concatenate([empty, *near]), np.concatenate([empty, *far]),
+        np.array(hub, dtype=np.int64), start, np.concatenate([np.zeros(0, dtype=np.int64), *lanes]).astype(np.int64),
+        np.concatenate([empty, *near]), np.concatenate([empty, *far]), np.array(sorted(set(closed)), dtype=np.int64),
     )  # fmt: skip
 
 
-def _meetings(tree: TreeMesh, exists: Mask, voxelised: Mask, grid_of: Index) -> list[list[Contact]]:
-    """Joins as lists of contacts: a free node with each voxelised neighbour, or two voxelised nodes of two grids."""
-    found: list[list[Contact]] = []
-    for members in _neighbourhoods(tree):
-        inside = [i for i in members if voxelised[i]]
-        free = [i for i in members if not voxelised[i] and exists[i]]
-        if not inside:
-            continue
-        found += [[_contact(tree, i, members[i], inside[0], members[inside[0]])] for i in free]
-        by_grid = {int(grid_of[i]): i for i in reversed(inside)}
-        if len(by_grid) > 1:
-            found.append([_border(tree, i, members[i], members) for _, i in sorted(by_grid.items())])
-    return found
+@dataclass(frozen=True)
+class _Place:
+    """Where nodes meet.
+
+    Attributes:
+        parent: the node nearest to the root.
+        ends: node → the end that touches: 0 its start, 1 its end, -1 its middle.
+        edges: edges of the tree to the junction there, named by their child nodes; none for a series joint.
+    """
+
+    parent: int
+    ends: dict[int, int]
+    edges: list[int]
 
 
-def _neighbourhoods(tree: TreeMesh) -> list[dict[int, int]]:
-    """Places where nodes meet: node → the end that touches (0 its start, 1 its end, -1 its middle)."""
-    places: list[dict[int, int]] = []
-    meeting: dict[int, dict[int, int]] = {}
-    for i in range(1, tree.n_total):
+def _meetings(
+    tree: TreeMesh, place: _Place, members: list[int], voxelised: Mask, grid_of: Index
+) -> list[list[Contact]]:
+    """Joins at one place, as lists of sides.
+
+    Where the parent is voxels, each free or otherwise voxelised child meets it by itself, at its own cross-section.
+    Where it is free, all that is not in one grid meets in the point.
+    """
+    parent = place.parent
+    if parent in members and voxelised[parent]:
+        found = []
+        for i in members:
+            if i == parent or grid_of[i] == grid_of[parent]:
+                continue
+            side = _voxels(tree, i, i) if voxelised[i] else _free(tree, i, place.ends[i])
+            found.append([side, _voxels(tree, parent, i)])
+        return found
+    return [[_voxels(tree, i, i) if voxelised[i] else _free(tree, i, place.ends[i]) for i in members]]
+
+
+def _places(tree: TreeMesh) -> list[_Place]:
+    """All places where nodes meet."""
+    places: list[_Place] = []
+    children: dict[int, list[int]] = {}
+    for i in range(1, tree.n):
         parent = int(tree.parent[i])
-        if i >= tree.n:  # a junction: at its parent's end, or at the root's start if that is nearer
-            at_start = parent == 0 and i == tree.n and starts_at_root(tree)
-            meeting.setdefault(i, {})[parent] = 0 if at_start else 1
-        elif parent >= tree.n:
-            meeting.setdefault(parent, {})[i] = 0
+        if parent >= tree.n:
+            children.setdefault(parent, []).append(i)
         else:
-            middle = tree.half_parent[i] == 0.0
-            places.append({parent: -1 if middle else 1, i: 0})
-    return places + [members for _, members in sorted(meeting.items())]
+            places.append(_Place(parent, {parent: -1 if tree.half_parent[i] == 0.0 else 1, i: 0}, []))
+    for junction in range(tree.n, tree.n_total):
+        parent = int(tree.parent[junction])
+        at_start = parent == 0 and junction == tree.n and starts_at_root(tree)
+        ends = {parent: 0 if at_start else 1, **dict.fromkeys(children[junction], 0)}
+        places.append(_Place(parent, ends, [junction, *children[junction]]))
+    return places
 
 
 def starts_at_root(tree: TreeMesh) -> bool:
@@ -139,36 +181,20 @@ def starts_at_root(tree: TreeMesh) -> bool:
     )
 
 
-def _contact(tree: TreeMesh, node: int, end: int, inside: int, other_end: int) -> Contact:
-    """A free node that meets a voxelised one."""
-    centre = np.array([tree.x[node], tree.y[node], tree.z[node]])
-    point = tree.end[node] if end == 1 else tree.start[node] if end == 0 else centre
-    if end == -1:  # the voxelised branch starts at the middle of the free node
-        point = tree.start[inside]
-        axis = np.array([tree.x[inside], tree.y[inside], tree.z[inside]]) - point
-        resistance = 0.0
-        diameter = float(tree.diameter[inside])
-    else:
-        axis = point - centre
-        resistance = _half(tree, node, end)
-        diameter = float(tree.diameter[node])
-    length = float(np.linalg.norm(axis))
-    axis = axis / length if length > 0 else np.array([1.0, 0.0, 0.0])
-    return Contact(node, inside, np.asarray(point), axis, diameter, resistance)
+def _free(tree: TreeMesh, node: int, end: int) -> Contact:
+    """A free node; where its middle touches there is nothing in between."""
+    nowhere = np.zeros(3)
+    return Contact(-1, node, nowhere, nowhere, 0.0, 0.0 if end == -1 else _half(tree, node, end))
 
 
-def _border(tree: TreeMesh, node: int, end: int, members: dict[int, int]) -> Contact:
-    """A voxelised node at the border of its grid; the axis points into it."""
-    centre = np.array([tree.x[node], tree.y[node], tree.z[node]])
-    point = tree.end[node] if end == 1 else tree.start[node]
-    if end == -1:
-        other = next(i for i in members if i != node)
-        point = tree.start[other]
-    axis = centre - point
+def _voxels(tree: TreeMesh, node: int, child: int) -> Contact:
+    """Voxels of a node, at the cross-section with which a child begins: the node itself, or a child of it."""
+    centre = np.array([tree.x[child], tree.y[child], tree.z[child]])
+    axis = centre - tree.start[child]
     length = float(np.linalg.norm(axis))
     axis = axis / length if length > 0 else np.array([1.0, 0.0, 0.0])
-    thinnest = min(float(tree.diameter[i]) for i in members)
-    return Contact(-1, node, np.asarray(point), axis, thinnest, 0.0)
+    inward = axis if node == child else -axis
+    return Contact(node, -1, np.asarray(tree.start[child]), inward, float(tree.diameter[child]), 0.0)
 
 
 def _half(tree: TreeMesh, node: int, end: int) -> float:

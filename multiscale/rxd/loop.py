@@ -2,11 +2,16 @@
 
 Where a cell is voxelised, channels and gates see means over their boundary voxels, and the order of channels and
 chemistry is reversed in the second half of a step, so that a symmetric scheme stays of second order.
+
+With voxels several threads enter the loop together. A step is a row of sections, each done by all threads, on parts of
+their own, or by the first one alone; between sections they meet. Which thread does what changes no operation and no
+order of additions, so that results have the same bits for any number of threads.
 """
 
 from multiscale.rxd.cell_mesh import CellMesh
 from multiscale.rxd.ir import Kernel
 from multiscale.rxd.steppers.base import Part, Stepper
+from multiscale.rxd.steppers.diffusers import RKL2
 from multiscale.rxd.system import System
 
 TREE = "parent, run_start, run_stop, odd, near_start, near, near_edge, n_real"
@@ -21,63 +26,105 @@ INLET = "in_row, in_node, in_per, in_source, in_amount"
 CROSSING = "mirrored, broadcast, entry_node, entry_lane, entry_weight, entry_back, host, real, kept"
 JOINS = "j_rows, j_hub, j_start, j_lane, j_cond, j_hub_mass, j_mass, j_rate, j_old"
 # of one grid of voxels; {k} is its number
-_GRID_NAMES = (
-    "first rows method stages safe theta theta_of minv minv_of pace near plane q_start q_rows q_coef q_minv q_full "
-    "quads_of f k p mass coupling factor_of safe_of none"
+EXPLICIT = "first rows stages euler pace q_start q_rows q_coef q_minv q_full quads_of slabs lanes"
+SWEEPS = (
+    "first rows method parts theta theta_of near plane f k p mass coupling factor_of safe_of lanes lows highs cuts"
 )
-GRID = ", ".join(f"g{{k}}_{name}" for name in _GRID_NAMES.split())
-WORK = ", g{k}_work"
+
+TEAM = "deal, pairs, tid, threads, sync"
 
 Chosen = list[tuple[Kernel, int]]  # kernels with the numbers of their groups
+Sections = list[tuple[bool, list[str]]]  # lines, and whether all threads run them
+
+
+def grid_names(stepper: Stepper, k: int) -> str:
+    """Arguments of the k-th grid of voxels, without its work array."""
+    names = EXPLICIT if explicit(stepper) else SWEEPS
+    return ", ".join(f"g{k}_{name}" for name in names.split())
+
+
+def explicit(stepper: Stepper) -> bool:
+    """Whether species in voxels diffuse by RKL2; the text of a loop holds either that or the sweeps."""
+    return stepper.voxel_diffusion is None or isinstance(stepper.voxel_diffusion, RKL2)
 
 
 def advance_source(system: System, stepper: Stepper, react: Chosen, membrane: Chosen) -> str:
     """Function ``advance(...) -> status, steps done, samples, repeated diffusion steps``."""
     parts = stepper.parts(system.diffuses, bool(react), system.cable is not None)
     nodes = "".join(f"nodes_{g}, " for g in range(len(system.groups)))
-    grids = "".join((GRID + WORK).format(k=k) + ", " for k in range(len(system.grids)))
+    grids = "".join(f"{grid_names(stepper, k)}, g{k}_work, " for k in range(len(system.grids)))
     crossing = f"{CROSSING}, " if isinstance(system.mesh, CellMesh) else ""
     joins = f"{JOINS}, " if system.joins is not None else ""
     row = system.cable.row if system.cable else 0
+    shared = bool(system.grids)
+    own = f", {TEAM}" if shared else ""
     lines = [
         "",
         "",
         "@JIT",
         (
             f"def advance(Y, Q, P, {nodes}{TREE}, {SPREAD}, {VOLTAGE}, {SCRATCH}, {RECORD}, {INLET}, first, "
-            f"{crossing}{joins}{grids}t_zero, h, first_step, steps, every, tol):"
+            f"{crossing}{joins}{grids}t_zero, h, first_step, steps, every, tol{own}):"
         ),
         "    repeated = 0",
         "    written = 0",
+    ]
+    if shared:
+        lines += ["    if not enter(sync, tid):", "        return 0, 0, 0, 0", "    W = W[tid]"]
+    lines += [
         f"    v = Y[{row}, first:]",
         "    for step in range(steps):",
         "        t = t_zero + (first_step + step) * h",
         "        status = 0",
     ]
     at = _inlets(parts, stepper)
+    sections: Sections = []
     for k, part in enumerate(parts):
-        lines += [f"        # {part.kind}: {part.share} of the step"]
-        lines += _let_in(at.get(k))
+        sections += [(False, _let_in(at.get(k)))]
         if part.kind == "diffuse":
-            lines += _diffuse_lines(system, stepper, part)
+            here = _diffuse(system, stepper, part)
         elif part.kind == "react":
-            lines += _react_lines(system, part, react)
+            here = _react(system, part, react)
         else:
-            lines += _membrane_lines(system, stepper, membrane)
-    lines += _let_in(at.get(len(parts)))
+            here = _membrane(system, stepper, membrane)
+        sections += [(everyone, [f"# {part.kind}: {part.share} of the step", *some]) for everyone, some in here if some]
+    sections += [(False, _let_in(at.get(len(parts))))]
+    lines += _indented(_meeting(sections) if shared else [line for _, part in sections for line in part], 2)
+    if shared:
+        lines += ["        status = agree(sync, threads, status)"]
     lines += [
         "        if status != 0:",
         "            return status, step, written, repeated",
         "        if (step + 1) % every == 0:",
-        "            for k in range(rec_row.size):",
+        f"            for k in range({'tid, rec_row.size, threads' if shared else 'rec_row.size'}):",
         "                out[written, k] = Y[rec_row[k], rec_node[k]]",
     ]
     if system.cable:
         lines += [
-            "            for k in range(mean.size):",
+            f"            for k in range({'mean.size if tid == 0 else 0' if shared else 'mean.size'}):",
             "                out_inject[written, k] = mean[k]",
         ]
+    lines += ["            agree(sync, threads, 0)"] if shared else []
     return "\n".join([*lines, "            written += 1", "    return 0, steps, written, repeated", ""])
+
+
+def _meeting(sections: Sections) -> list[str]:
+    """Sections with meetings between them; neighbours for the first thread alone need none."""
+    merged: Sections = []
+    for everyone, part in sections:
+        if part and merged and not everyone and not merged[-1][0]:
+            merged[-1] = (False, [*merged[-1][1], *part])
+        elif part:
+            merged.append((everyone, part))
+    lines = []
+    for k, (everyone, part) in enumerate(merged):
+        lines += ["agree(sync, threads, 0)"] if k else []
+        lines += part if everyone else ["if tid == 0:", *_indented(part, 1)]
+    return lines
+
+
+def _indented(lines: list[str], depth: int) -> list[str]:
+    return ["    " * depth + line for line in lines]
 
 
 def _inlets(parts: tuple[Part, ...], stepper: Stepper) -> dict[int, float]:
@@ -92,12 +139,12 @@ def _let_in(share: float | None) -> list[str]:
     if share is None:
         return []
     return [
-        "        for k in range(in_row.size):",
-        f"            Y[in_row[k], in_node[k]] += {share!r} * in_per[k] * in_amount[step, in_source[k]]",
+        "for k in range(in_row.size):",
+        f"    Y[in_row[k], in_node[k]] += {share!r} * in_per[k] * in_amount[step, in_source[k]]",
     ]
 
 
-def _diffuse_lines(system: System, stepper: Stepper, part: Part) -> list[str]:
+def _diffuse(system: System, stepper: Stepper, part: Part) -> Sections:
     """The tree and the grids, which are apart; the joins before and after, half a part each."""
     gamma, h = repr(stepper.implicitness), f"{part.share} * h"
     join = [
@@ -107,34 +154,54 @@ def _diffuse_lines(system: System, stepper: Stepper, part: Part) -> list[str]:
             f"{gamma}, 0.5 * {h}, first, j_rate, j_old)"
         ),
     ]
-    lines = list(join) if system.joins is not None else []
-    if system.diffusion.rows.size:
-        lines += [f"repeated += diffuse(Y, first, {SPREAD}, {TREE}, {gamma}, {h}, work)"]
-    for k, grid in enumerate(system.grids):
-        if grid.rows.size:
-            lines += [f"repeated += diffuse_grid(Y, {GRID.format(k=k)}, {h}{WORK.format(k=k)})"]
-    lines += join if system.joins is not None else []
-    return ["        " + line for line in lines]
+    joins: Sections = [(False, join)] if system.joins is not None else []
+    tree = [f"repeated += diffuse(Y, first, {SPREAD}, {TREE}, {gamma}, {h}, work)"]
+    function = "diffuse_grid" if explicit(stepper) else "sweep_grid"
+    grids = [
+        f"repeated += {function}(Y, {grid_names(stepper, k)}, {h}, g{k}_work, tid, threads, sync)"
+        for k, grid in enumerate(system.grids)
+        if grid.rows.size
+    ]
+    return [*joins, (False, tree if system.diffusion.rows.size else []), (True, grids), *joins]
 
 
-def _react_lines(system: System, part: Part, react: Chosen) -> list[str]:
-    """Chemistry, then channels; the other way round in the second half of the step."""
-    sides = {False: [], True: []}  # type: dict[bool, list[str]]
+def _react(system: System, part: Part, react: Chosen) -> Sections:
+    """Chemistry, then channels; the other way round in the second half of the step.
+
+    With voxels a failure on one side does not keep the other from running: which threads have failed would decide.
+    """
+    shared = bool(system.grids)
+    sides: dict[bool, list[str]] = {False: [], True: []}
     for kernel, g in react:
-        call = f"{kernel.name}(Y, Q, P, nodes_{g}, W, t + {part.offset} * h, {part.share} * h, tol)"
-        sides[system.groups[g].electric] += ["if status == 0:", f"    status = {call}"]
+        times = f"t + {part.offset} * h, {part.share} * h, tol"
+        if shared:
+            some = f"nodes_{g}[deal[{g}, tid]:deal[{g}, tid + 1]]"
+            sides[system.groups[g].electric] += [f"status = max(status, {kernel.name}(Y, Q, P, {some}, W, {times}))"]
+        else:
+            call = f"{kernel.name}(Y, Q, P, nodes_{g}, W, {times})"
+            sides[False] += ["if status == 0:", f"    status = {call}"]
+    found: dict[bool, Sections] = {side: [(True, lines)] if lines else [] for side, lines in sides.items()}
     if sides[True] and system.mirrored.size:
-        sides[True].insert(0, _MIRROR)
+        found[True].insert(0, (True, _MIRROR))
     if sides[False] and system.broadcast.size:
-        sides[False].insert(0, "broadcast_rows(Y, broadcast, host, real, first)")
+        found[False].insert(0, (True, _BROADCAST))
     order = (True, False) if part.offset > 0.0 else (False, True)
-    return ["        " + line for side in order for line in sides[side]]
+    return [section for side in order for section in found[side]]
 
 
-_MIRROR = "mirror_rows(Y, mirrored, entry_node, entry_lane, entry_weight, first)"
+# each thread's pairs belong to tree nodes, and its lanes to nobody else
+_MINE = "[pairs[tid]:pairs[tid + 1]]"
+_MIRROR = [f"mirror_rows(Y, mirrored, entry_node{_MINE}, entry_lane{_MINE}, entry_weight{_MINE}, first)"]
+_DEPOSIT = [f"deposit_rows(Y, moved, entry_node{_MINE}, entry_lane{_MINE}, entry_back{_MINE}, first, kept)"]
+_BROADCAST = [
+    "for m in range(broadcast.size):",
+    "    for i in range(tid * host.size // threads, (tid + 1) * host.size // threads):",
+    "        if real[i]:",
+    "            Y[broadcast[m], i] = Y[broadcast[m], first + host[i]]",
+]
 
 
-def _membrane_lines(system: System, stepper: Stepper, membrane: Chosen) -> list[str]:
+def _membrane(system: System, stepper: Stepper, membrane: Chosen) -> Sections:
     """Backward Euler or ROS2 of the potential and of the concentrations that its currents move."""
     two_stages = stepper.implicitness != 1.0
 
@@ -181,8 +248,8 @@ def _membrane_lines(system: System, stepper: Stepper, membrane: Chosen) -> list[
         lines += ["if jump:", *["    " + line for line in euler], "else:", *["    " + line for line in ros2]]
     else:
         lines += euler
-    if system.mirrored.size:
-        begin = [_MIRROR, "keep_rows(Y, moved, first, n_real, kept)"]
-        lines = [*begin, *lines, "deposit_rows(Y, moved, entry_node, entry_lane, entry_back, first, kept)"]
-    lines += ["if not_finite(v) > 0:", "    status = 1"]
-    return ["        " + line for line in lines]
+    check = ["if not_finite(v) > 0:", "    status = 1"]
+    if not system.mirrored.size:
+        return [(False, [*lines, *check])]
+    keep = "keep_rows(Y, moved, first, n_real, kept)"
+    return [(True, _MIRROR), (False, [keep, *lines, *check]), (True, _DEPOSIT)]

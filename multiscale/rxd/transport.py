@@ -170,6 +170,8 @@ def tree_diffusion(eqs: Equations, mesh: Mesh, mobiles: list[Mobile]) -> Diffusi
                 f"species '{owner.name}': d has 3 components, expected one number on a 1-D tree; give a scalar d"
             )
         g = edge_conductance(tree, mobility)
+        if isinstance(mesh, CellMesh):
+            g[mesh.joins.closed] = 0.0
         capacity = np.zeros(tree.n_total)
         capacity[: tree.n] = np.where(m.inside[first:], tree.volume[: tree.n] * m.fraction[first:], 0.0)
         rows.append(m.row)

@@ -48,14 +48,16 @@ def rkl2_voxels(u, out, start, rows, coef, minv, full, conduct, first, last, sta
         conduct: D dx along x, y, z, um^3/ms, shape (3,).
         first: first slab of the range.
         last: one past its last slab.
-        stages: number of stages s, at least 2.
+        stages: number of stages s, at least 2; 1 is a step of explicit Euler, positive for ``h stiffness <= 2``.
         h: step, ms.
         odd: work array, shape (n,), finite in lanes 0..3.
         even: work array as `odd`; not used for s = 2.
     """
     n = start.shape[0] - 1
-    w = 4.0 / (stages * stages + stages - 2.0)
-    g = (stages * stages + stages - 2.0) / (2.0 * stages * (stages + 1.0))
+    w, g = 1.0, 1.0  # explicit Euler: P_1 with the whole step
+    if stages > 1:
+        w = 4.0 / (stages * stages + stages - 2.0)
+        g = (stages * stages + stages - 2.0) / (2.0 * stages * (stages + 1.0))
     for front in range(max(first - stages + 1, 0), last + stages - 1):
         for j in range(1, stages + 1):
             k = front - j + 1
@@ -65,18 +67,11 @@ def rkl2_voxels(u, out, start, rows, coef, minv, full, conduct, first, last, sta
             cut = np.uintp(start[k, 2])
             a, b = (j - 1.0) / j, (2.0 * j - 1.0) / j * w * h
             x, y, z = b * conduct[0], b * conduct[1], b * conduct[2]
-            if j == 1:
-                next_slab(rows, lo, mid, hi, cut, coef, minv, full, u, u, odd, x, y, z, a)
-            elif j == stages:
-                if j == 2:
-                    last_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, u, u, out, x, y, z, a, g)
-                elif j % 2 == 0:
-                    last_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, even, u, out, x, y, z, a, g)
-                else:
-                    last_slab(rows, lo, mid, hi, cut, coef, minv, full, even, odd, u, out, x, y, z, a, g)
-            elif j == 2:
-                next_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, u, even, x, y, z, a)
-            elif j % 2 == 0:
-                next_slab(rows, lo, mid, hi, cut, coef, minv, full, odd, even, even, x, y, z, a)
+            # P_j takes the place of P_(j-2)
+            new = odd if j % 2 == 1 else even
+            src = u if j == 1 else (even if j % 2 == 1 else odd)
+            old = u if j <= 2 else new
+            if j == stages:
+                last_slab(rows, lo, mid, hi, cut, coef, minv, full, src, old, u, out, x, y, z, a, g)
             else:
-                next_slab(rows, lo, mid, hi, cut, coef, minv, full, even, odd, odd, x, y, z, a)
+                next_slab(rows, lo, mid, hi, cut, coef, minv, full, src, old, new, x, y, z, a)

@@ -16,9 +16,6 @@ from multiscale.rxd.transport import GridDiffusion
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-MOST_STAGES = 6  # of RKL2: more cost more than Douglas-Gunn, where that is safe
-MOST_EULER = 16  # explicit Euler steps, if a step has to be repeated; more cost more than two of split backward Euler
-
 
 @dataclass(frozen=True, eq=False)
 class GridShare:
@@ -66,16 +63,16 @@ class GridSpread:
         diffusion: the species and their geometry.
         schemes: of each species.
         stages: stages of RKL2, or equal parts of a Douglas-Gunn step, shape (k,).
-        safe: explicit Euler steps for a repetition, 0 where split backward Euler is taken, shape (k,).
-        arrays: method of each species, and the stored factors of the tridiagonal schemes; see `diffuse_grid`.
+        euler: explicit Euler steps that are positive, shape (k,).
+        factors: stored factors of the sweeps, see `sweep_grid`; none for RKL2.
         share: what each thread does.
     """
 
     diffusion: GridDiffusion
     schemes: tuple[Diffuser, ...]
     stages: Index
-    safe: Index
-    arrays: tuple[NDArray[np.generic], ...]
+    euler: Index
+    factors: tuple[NDArray[np.generic], ...]
     share: GridShare
 
     @property
@@ -86,11 +83,15 @@ class GridSpread:
     def as_tuple(self) -> tuple[object, ...]:
         """In the order of the generated loop's arguments."""
         d, share = self.diffusion, self.share
+        if not self.factors:
+            return (
+                d.first, d.rows, self.stages, self.euler, d.d * d.mesh.voxels.dx, *d.quads, d.quads_of, share.slabs,
+                share.lanes, share.work,
+            )  # fmt: skip
         method = np.array([scheme.method for scheme in self.schemes], dtype=np.int64)
         return (
-            d.first, d.rows, method, self.stages, self.safe, d.theta, d.theta_of, d.minv, d.minv_of,
-            d.d * d.mesh.voxels.dx, d.mesh.near, d.mesh.plane, *d.quads, d.quads_of, *self.arrays, share.slabs, share.lanes,
-            share.lows, share.highs, share.cuts, share.work,
+            d.first, d.rows, method, self.stages, d.theta, d.theta_of, d.mesh.near, d.mesh.plane, *self.factors,
+            share.lanes, share.lows, share.highs, share.cuts, share.work,
         )  # fmt: skip
 
     def describe(self, k: int) -> str:
@@ -104,7 +105,7 @@ class GridSpread:
 
 
 def grid_spread(diffusion: GridDiffusion, stepper: Stepper, h: float, share: GridShare) -> GridSpread:
-    """Choose a scheme for each species by its stiffness times the step, unless the user chose one.
+    """Stages, parts and factors of each species for a step; RKL2 unless the user chose another scheme.
 
     Args:
         diffusion: the species on their grid.
@@ -112,11 +113,17 @@ def grid_spread(diffusion: GridDiffusion, stepper: Stepper, h: float, share: Gri
         h: length of the diffusion part, ms.
         share: what each thread does.
     """
-    d, mesh = diffusion, diffusion.mesh
-    schemes = tuple(_scheme(stepper.voxel_diffusion, z * h) for z in d.stiffness)
-    stages = np.array([_parts(scheme, z * h) for scheme, z in zip(schemes, d.stiffness, strict=True)], dtype=np.int64)
+    d = diffusion
+    scheme = stepper.voxel_diffusion if stepper.voxel_diffusion is not None else RKL2()
+    stages = np.array([_parts(scheme, z * h) for z in d.stiffness], dtype=np.int64)
     euler = np.maximum(np.ceil(0.5 * h * d.stiffness), 1).astype(np.int64)
-    safe = np.where(euler <= MOST_EULER, euler, 0)
+    factors = () if isinstance(scheme, RKL2) else _factors(d, scheme, stages, h)
+    return GridSpread(d, (scheme,) * d.rows.size, stages, euler, factors, share)
+
+
+def _factors(d: GridDiffusion, scheme: Diffuser, parts: Index, h: float) -> tuple[NDArray[np.generic], ...]:
+    """Factors of the sweeps, stacked, with the sets of each species; equal ones once."""
+    mesh = d.mesh
     sets: list[AdiFactors] = []
     known: dict[tuple[object, ...], int] = {}
 
@@ -131,29 +138,19 @@ def grid_spread(diffusion: GridDiffusion, stepper: Stepper, h: float, share: Gri
         return known[key]
 
     factor_of, safe_of = np.zeros(d.rows.size, dtype=np.int64), np.zeros(d.rows.size, dtype=np.int64)
-    for k, scheme in enumerate(schemes):
+    for k in range(d.rows.size):
         if isinstance(scheme, BackwardEuler):
             factor_of[k] = factors(k, True, h)
-        elif isinstance(scheme, DouglasGunn):
-            factor_of[k] = factors(k, False, h / int(stages[k]))
-        if safe[k] == 0 and not isinstance(scheme, BackwardEuler):
+        else:
+            factor_of[k] = factors(k, False, h / int(parts[k]))
             safe_of[k] = factors(k, True, 0.5 * h)
     shape = {"f": (0, 3, mesh.n), "k": (0, 2, mesh.n), "p": (0, mesh.n), "mass": (0, mesh.n), "coupling": (0, 3)}
+    kinds = {name: np.float32 if name == "f" else np.float64 for name in shape}
     stacked = [
-        np.array([getattr(one, name) for one in sets], dtype=np.float32 if name == "f" else np.float64)
-        if sets
-        else np.zeros(empty, dtype=np.float32 if name == "f" else np.float64)
+        np.array([getattr(one, name) for one in sets] or np.zeros(empty), dtype=kinds[name])
         for name, empty in shape.items()
     ]
-    none = np.zeros(mesh.n, dtype=np.float32)
-    return GridSpread(d, schemes, stages, safe, (*stacked, factor_of, safe_of, none), share)
-
-
-def _scheme(chosen: Diffuser | None, z: float) -> Diffuser:
-    """The user's choice, else by step times stiffness z: Douglas-Gunn only where it is stable, and cheaper."""
-    if chosen is not None:
-        return chosen
-    return DouglasGunn() if stages_for(z, 1.0) > MOST_STAGES and z <= DG_LIMIT else RKL2()
+    return (*stacked, factor_of, safe_of)
 
 
 def _parts(scheme: Diffuser, z: float) -> int:

@@ -266,7 +266,7 @@ def threads_for(system: System, wanted: object) -> int:
     if not system.grids or not jit_enabled():
         return 1
     if wanted is not None:
-        return int(wanted)  # type: ignore[call-overload, no-any-return]
+        return int(wanted)
     first = system.mesh.tree_start
     values = sum(grid.rows.size * grid.mesh.n_voxels for grid in system.grids)
     for group in system.groups:
@@ -290,7 +290,7 @@ def deal(system: System, block: int, threads: int) -> tuple[Index, Index]:
     if not isinstance(system.mesh, CellMesh):
         return groups, np.zeros(threads + 1, dtype=np.int64)
     node, lane = system.mesh.boundary.node, system.mesh.boundary.lane
-    pairs = np.searchsorted(node, node[np.minimum(node.size * parts // threads, node.size - 1)]) if node.size else 0 * parts
+    pairs = np.searchsorted(node, np.append(node, 0)[node.size * parts // threads])
     pairs[-1] = node.size
     if np.unique(lane).size < lane.size:  # two threads may not add to one voxel
         pairs[1:] = node.size

@@ -27,7 +27,7 @@ from multiscale.voxelize.shapes import voxelize_shape
 CYT = Region("cyt")
 EVERY = [RKL2(), DouglasGunn(), BackwardEuler()]
 SECOND_ORDER = EVERY[:2]
-BRANCH_LIMIT = 0.0098635  # rate times radius^2 of three arms of 16 radii, from 4 and 8 voxels a radius
+BRANCH_LIMIT = 0.0098632  # rate times radius^2 of three arms of 16 radii, from 4, 6 and 8 voxels a radius
 
 
 def name_of(value):

@@ -213,7 +213,7 @@ def test_explicit_steps_are_positive_and_bounded_at_their_limit(name):
     np.testing.assert_allclose(capacity @ end, capacity @ data, rtol=1e-13)
     if name == "branched":
         time = step_of(1.6)
-        steps = int(np.ceil(time / dt))
+        steps = 14  # r = 0.114 each, within the limit of the positive steps: an error of first order
         coupling = [time / steps * DX] * 3
         exact = expm_multiply(csr_array(-diags_array(1 / capacity) @ sum(parts)) * time, smooth(mesh))
         assert np.abs(advance(smooth(mesh), steps) - exact).max() < 0.0045

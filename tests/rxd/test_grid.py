@@ -190,3 +190,17 @@ def test_slowest_mode_of_oblique_cylinders(radius, tolerance):
         rate = rates[np.abs(rates - exact).argmin()]  # a sliver behind a pinhole may have a slower mode of its own
         assert rate == pytest.approx(exact, rel=tolerance)
         assert mesh.limited == 0
+
+
+def test_membrane_of_a_nearly_closed_voxel_is_its_neighbours():
+    """A line of three voxels, the last behind a pinhole, with most of the membrane: flux enters where it can leave."""
+    index = np.array([[0, 0, 0], [0, 0, 1], [0, 0, 2]], np.int32)
+    face = np.zeros((3, 3))
+    face[1, 2], face[2, 2] = DX**2, 1e-3 * DX**2
+    mesh = grid_mesh(
+        assemble(
+            DX, np.zeros(3), index, np.array([1.0, 0.9, 0.2]) * DX**3, face, np.array([0.4, 0.3, 0.5]) * DX**2,
+            np.zeros(3, np.int32), np.zeros(3, np.float32),
+        )
+    )  # fmt: skip
+    np.testing.assert_allclose(mesh.area[mesh.lane] / DX**2, [0.4, 0.8, 0.0])

@@ -9,8 +9,8 @@ from multiscale.geometry import Cable, Morphology, Point, Section
 from multiscale.model import Model
 from multiscale.processes import Current, Flux, Rate
 from multiscale.regions import Bath, Membrane, Region, Shell
-from multiscale.rxd.equations import equations
 from multiscale.rxd.edges import diagonal, edge_conductance
+from multiscale.rxd.equations import equations
 from multiscale.rxd.system import discretize, initial_values
 from multiscale.rxd.tree import discretize_geometry
 from multiscale.segmentation import SegmentCount

@@ -34,7 +34,7 @@ class DouglasGunn(Diffuser):
     """Alternating directions in delta form: second order, one sweep along x, y and z a step.
 
     On an irregular domain the directions do not commute, and the scheme grows without bound once D dt / dx^2 passes
-    some 1 to 4: a step is therefore cut into equal parts in which step times stiffness stays below 12 (D dt / dx^2 of
+    some 1 to 4: a step is therefore cut into equal parts in which step times stiffness stays below 10 (D dt / dx^2 of
     0.7). Rough data between 0 and 1 overshoot by 0.01 (a front) to 0.3 (a checkerboard) there.
     Source: Douglas and Gunn (1964), Numer. Math. 6, 428.
     """
