@@ -285,6 +285,10 @@ class Mixed:
     voxels: Voxels | tuple[Voxels, ...]
 
     def __post_init__(self) -> None:
+        if not hasattr(self.cell, "sections"):
+            raise GeometryError(f"Mixed: cell is {self.cell!r:.80}, expected a Morphology; give the cell first")
+        if not isinstance(self.voxels, Iterable | Voxels):
+            raise GeometryError(f"Mixed: voxels are {self.voxels!r:.80}, expected Voxels; use cell.soma.voxels(dx)")
         voxels = (self.voxels,) if isinstance(self.voxels, Voxels) else tuple(self.voxels)
         if not voxels:
             raise GeometryError("Mixed has no voxels, expected Voxels of a part of the cell; give the cell alone")

@@ -89,6 +89,11 @@ def _places(dataset: xr.Dataset, name: str) -> list[str]:
     if f"{prefix}section" not in stored or (stored[name].ndim == 1 and f"{name}.node" not in stored):
         return [""]
     at = slice(None) if prefix or f"{name}.node" not in stored else np.atleast_1d(stored[f"{name}.node"].values)
+    if "grid_x" in stored and np.any(np.atleast_1d(stored["grid_x"].values)[at] >= 0) and stored[name].ndim > 1:
+        raise FormatError(
+            f"solution: '{name}' was recorded in voxels, whose places a CSV file cannot hold; "
+            "save it as .nc or .zarr, or write to_vtk(...)"
+        )
     sections = np.atleast_1d(stored[f"{prefix}section"].values)[at].tolist()
     positions = np.atleast_1d(stored[f"{prefix}position"].values)[at].tolist()
     return [f" at {section}({position:.6g})" for section, position in zip(sections, positions, strict=True)]

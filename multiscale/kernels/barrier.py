@@ -142,6 +142,14 @@ def processors() -> int:
         return count
 
 
+def idle_processors() -> int:
+    """Processors that nobody else keeps busy, at least 1: threads that must meet lose by sharing one with others."""
+    count = processors()
+    if not hasattr(os, "getloadavg"):
+        return count
+    return max(1, count - int(os.getloadavg()[0] + 0.25))
+
+
 class Team:
     """Threads that run compiled functions together; the caller's is the first of them, the others wait in between.
 

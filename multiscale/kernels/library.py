@@ -9,7 +9,7 @@ import ast
 from pathlib import Path
 from types import ModuleType
 
-from multiscale.kernels import cache, prelude
+from multiscale.kernels import barrier, cache, prelude
 from multiscale.kernels import header as head
 from multiscale.kernels.header import header
 from multiscale.kernels.settings import jit_enabled
@@ -46,7 +46,8 @@ def compiled(*modules: ModuleType) -> ModuleType:
             each other.
     """
     jit = jit_enabled()
-    key = cache.digest(f"library 2 {jit} " + " ".join(cache.digest(_text(m)) for m in (*modules, prelude, head)))
+    texts = [_text(module) for module in (*modules, prelude, barrier, head)]
+    key = cache.digest(f"library 2 {jit} " + " ".join(map(cache.digest, texts)))
     text = cache.lookup(key)
     if text is None:
         text = library_source(modules, jit)

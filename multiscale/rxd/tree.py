@@ -30,7 +30,9 @@ def discretize_geometry(geometry: Geometry) -> TreeMesh:
         return _morphology_mesh(_as_morphology(geometry))
     if isinstance(geometry, Morphology):
         return _morphology_mesh(geometry)
-    raise GeometryError(f"geometry is {geometry!r:.80}, expected a Point, a Cable or a Morphology; give one of these")
+    solid = callable(getattr(geometry, "voxels", None))
+    remedy = "fill it: shape.voxels(dx=0.25 * um)" if solid else "give one of these"
+    raise GeometryError(f"geometry is {geometry!r:.80}, expected a Point, a Cable or a Morphology; {remedy}")
 
 
 def _point_mesh(point: Point) -> TreeMesh:

@@ -131,6 +131,7 @@ def _mixed(geometry: Mixed, progress: bool) -> CellMesh:
             )
         taken |= chosen
         pieces.append((voxels, Part(geometry.cell, None), chosen))
+    pieces.sort(key=lambda piece: int(np.flatnonzero(piece[2])[0]))  # the order of the script does not matter
     return _cell_mesh(tree, np.ones(tree.n, dtype=bool), tuple(pieces), progress)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiscale.errors import ModelError
-from multiscale.kernels.barrier import processors
+from multiscale.kernels.barrier import idle_processors
 from multiscale.kernels.settings import jit_enabled
 from multiscale.rxd.cell_mesh import CellMesh
 from multiscale.rxd.edges import diagonal
@@ -272,7 +272,7 @@ def threads_for(system: System, wanted: object) -> int:
     for group in system.groups:
         rows = {row for term in group.terms for row, _ in term.changes}
         values += len(rows) * int(np.searchsorted(group.nodes, first))
-    return max(1, min(processors(), bound, values // SHARE))
+    return max(1, min(idle_processors(), bound, values // SHARE))
 
 
 def deal(system: System, block: int, threads: int) -> tuple[Index, Index]:

@@ -141,7 +141,7 @@ def test_a_folder_that_is_missing_is_named(sol, tmp_path):
         ),
         ("run.csv", b"time [ms],v [mV]\n1,2,3\n", r"CSV file '.*' has 3 columns, expected 2 as in its header"),
         ("run.csv", b"\xff\xfe\x00time", r"CSV file '.*' is broken \("),
-        ("run.xyz", b"", r"solution file '.*run.xyz' has extension '.xyz', expected .csv or .nc or .zarr; rename the file"),
+        ("run.xyz", b"", r"solution file '.*run.xyz' has extension '.xyz', expected .csv or .nc or .zarr; rename"),
         ("run", b"", r"solution file '.*run' has no extension, expected .csv or .nc or .zarr; rename the file"),
     ],
 )

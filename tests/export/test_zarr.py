@@ -184,7 +184,7 @@ def test_a_large_run_needs_little_memory(tmp_path):
     finally:
         tracemalloc.stop()
     assert peak < 4 * buffer  # the buffer, one chunk with its compressed copy, the sample
-    last = xr.open_zarr(tmp_path / "timed.zarr", consolidated=True)["ca"][-1]
+    last = xr.open_zarr(tmp_path / "traced.zarr", consolidated=True)["ca"][-1]
     np.testing.assert_array_equal(last, base * np.exp(-0.01 * (count - 1)))
 
 

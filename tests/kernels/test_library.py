@@ -8,7 +8,7 @@ from multiscale.rxd import hines
 
 def test_every_top_level_function_is_taken_in_order():
     found = functions((hines,))
-    assert list(found)[0].startswith("tree_")
+    assert next(iter(found)).startswith("tree_")
     assert all(source.startswith(f"def {name}(") for name, source in found.items())
 
 

@@ -287,7 +287,7 @@ def test_shares_cover_everything_once():
 @compiled_only
 def test_the_default_follows_the_work(monkeypatch):
     monkeypatch.delenv("MULTISCALE_THREADS", raising=False)
-    monkeypatch.setattr("multiscale.rxd.workspace.processors", lambda: 16)
+    monkeypatch.setattr("multiscale.rxd.workspace.idle_processors", lambda: 16)
     small, large = system_of(0.5), system_of(0.11)
     voxels = large.grids[0].mesh.n_voxels
     assert voxels > 3 * SHARE
