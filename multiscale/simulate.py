@@ -22,6 +22,7 @@ from multiscale.quantity import in_base, positive
 from multiscale.recording import DEFAULT_SAMPLES, Recording
 from multiscale.rxd.adaptive_tree import AdaptiveTreeRunner
 from multiscale.rxd.arrays import Arrays
+from multiscale.rxd.caution import caution
 from multiscale.rxd.cell_mesh import Mesh
 from multiscale.rxd.equations import Equations, equations
 from multiscale.rxd.injection import resolve
@@ -258,6 +259,7 @@ class Simulation:
             "model": self.model.name,
             "model_hash": self.model.hash,
             "stepper": self._runner.describe(),
+            "caution": caution(self._system, self._sources, self._dt) or None,
             "seed": self.seed,
             "threads": self._threads,
             **{k: int(v) for k, v in self._runner.work_done.items()},

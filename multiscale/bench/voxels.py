@@ -81,7 +81,7 @@ def measure_steps(
         prepare: makes a state at t = 0 that takes steps of so many ms.
         advance: takes a number of steps.
         fields: name to concentrations in all voxels, mM, shape (voxels,); their order is the program's own.
-        means: name to the mean concentration in each of ``SECTIONS``, mM, shape (10,).
+        means: name to the mean concentration in each section, mM, shape (sections,).
         repeats: how often ``steps.blocks`` blocks are timed.
         version: program and version.
         setting: what was chosen.
@@ -137,8 +137,8 @@ def neuron_hill(node: Any) -> float:
     return exp(-sum((place - at) ** 2 for place, at in places) / WIDTH**2)
 
 
-def our_part(dx: float = DX) -> Any:
-    """Return the part of the cell as ``Voxels`` of ``dx`` um."""
+def our_part(dx: float = DX, names: tuple[str, ...] = SECTIONS) -> Any:
+    """Return those sections of the cell as ``Voxels`` of ``dx`` um."""
     from functools import reduce
     from operator import or_
 
@@ -147,7 +147,7 @@ def our_part(dx: float = DX) -> Any:
     from multiscale.voxelize.readers import example_morphology, read_morphology
 
     cell = read_morphology(example_morphology("c91662.swc"))
-    return cell.part(reduce(or_, (section(escape(name)) for name in SECTIONS))).voxels(dx=dx * um)
+    return cell.part(reduce(or_, (section(escape(name)) for name in names))).voxels(dx=dx * um)
 
 
 def measure_ours(
@@ -180,9 +180,10 @@ def measure_ours(
     def means(sim: Any) -> dict[str, Array]:
         there = sim.mesh.chemical
         section, volume = sim.mesh.section[there], sim.mesh.volume[: there.size][there]
-        chosen = [sim.mesh.section_names.index(name) for name in SECTIONS]
+        total = np.bincount(section, volume, len(sim.mesh.section_names))
+        chosen = [i for i in map(sim.mesh.section_names.index, SECTIONS) if total[i] > 0]
         return {
-            name: (np.bincount(section, volume * sim.arrays[field][there]) / np.bincount(section, volume))[chosen]
+            name: np.bincount(section, volume * sim.arrays[field][there], total.size)[chosen] / total[chosen]
             for name, field in fields.items()
         }
 
@@ -209,15 +210,15 @@ class NeuronPart:
     Args:
         h: NEURON's interpreter object.
         rxd: NEURON's module of that name.
-        sections: those of ``SECTIONS``, in NEURON's order.
+        sections: by name.
     """
 
     h: Any
     rxd: Any
-    sections: list[Any]
+    sections: Mapping[str, Any]
 
     @classmethod
-    def load(cls, *, reactions: bool) -> NeuronPart:
+    def load(cls, *, reactions: bool, names: tuple[str, ...] = SECTIONS) -> NeuronPart:
         """Read the cell with NEURON's own reader; sections of the rest of the cell stay one-dimensional."""
         from multiscale.voxelize.readers import example_morphology
 
@@ -228,14 +229,15 @@ class NeuronPart:
         file.quiet = 1
         file.input(str(example_morphology("c91662.swc")))
         h.Import3d_GUI(file, False).instantiate(None)
-        sections = [one for one in h.allsec() if one.name().replace("soma[0]", "soma") in SECTIONS]
-        rxd.set_solve_type(sections, dimension=3)
+        cell = {one.name().replace("soma[0]", "soma"): one for one in h.allsec()}
+        sections = {name: cell[name] for name in names}
+        rxd.set_solve_type(list(sections.values()), dimension=3)
         return cls(h, rxd, sections)
 
     def region(self, name: str, geometry: Any = None, inside: bool = False) -> Any:
         """Return a region of the part in voxels of ``DX``."""
         side = "i" if inside else None
-        return self.rxd.Region(self.sections, name=name, nrn_region=side, geometry=geometry, dx=DX)
+        return self.rxd.Region(list(self.sections.values()), name=name, nrn_region=side, geometry=geometry, dx=DX)
 
     def keep(self, made: Any) -> Any:
         """Return what lives until the process ends: NEURON aborts where it takes a species in voxels apart."""
@@ -278,10 +280,10 @@ class NeuronPart:
         )
 
     def means(self, species: Any) -> Array:
-        """Return the mean concentration in each of ``SECTIONS``, mM."""
-        amount, volume = dict.fromkeys(SECTIONS, 0.0), dict.fromkeys(SECTIONS, 0.0)
+        """Return the mean concentration in each section, mM."""
+        amount, volume = dict.fromkeys(self.sections, 0.0), dict.fromkeys(self.sections, 0.0)
         for node in species.nodes:
             name = node.segment.sec.name().replace("soma[0]", "soma")
             amount[name] += node.volume * node.concentration
             volume[name] += node.volume
-        return np.array([amount[name] / volume[name] for name in SECTIONS])
+        return np.array([amount[name] / volume[name] for name in self.sections])

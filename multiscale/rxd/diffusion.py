@@ -215,7 +215,7 @@ def diffuse(
     """
     repeated = 0
     for k in range(rows.size):
-        u, y = Y[rows[k], first:], work[0]
+        u, y = Y[rows[k], first : first + mass.shape[1]], work[0]
         if method[k] == 0:
             rkl2(u, minv[k], cond[k], cond_run[k], odd, parent, near_start, near, near_edge, n_real, stages[k], h, work)
         else:

@@ -72,7 +72,7 @@ def advance_source(system: System, stepper: Stepper, react: Chosen, membrane: Ch
     if shared:
         lines += ["    if not enter(sync, tid):", "        return 0, 0, 0, 0", "    W = W[tid]"]
     lines += [
-        f"    v = Y[{row}, first:]",
+        f"    v = Y[{row}, first : first + parent.size]",
         "    for step in range(steps):",
         "        t = t_zero + (first_step + step) * h",
         "        status = 0",

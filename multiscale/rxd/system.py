@@ -13,6 +13,7 @@ from multiscale.rxd.cell_mesh import CellMesh, Mesh
 from multiscale.rxd.equations import Equations, Field
 from multiscale.rxd.groups import Group, Masks, groups_of, is_electric
 from multiscale.rxd.inputs import at_nodes, node_input
+from multiscale.rxd.lanes import WIDTH, aligned
 from multiscale.rxd.transport import (
     CableArrays,
     Diffusion,
@@ -136,13 +137,16 @@ def _crossing(eqs: Equations, groups: tuple[Group, ...], cable: CableArrays | No
 
 
 def initial_values(system: System, parameters: Mapping[str, float], changed: Mapping[sympy.Symbol, object]) -> Array:
-    """State at t = 0, shape (fields, n_total): initial values of the model, or those in `changed` (symbol → value).
+    """State at t = 0, shape (fields, n_total): the model's initial values, or those in `changed` (symbol → value).
+
+    With voxels, rows are padded to whole quads and aligned.
 
     Raises:
         ModelError: a value is not finite, a concentration is negative, or two initial values need each other.
     """
     eqs, mesh = system.equations, system.mesh
-    values = np.zeros((len(eqs.fields), mesh.n_total))
+    width = mesh.n_total if not isinstance(mesh, CellMesh) else -(-mesh.n_total // WIDTH) * WIDTH
+    values = aligned((len(eqs.fields), width))
     known: dict[sympy.Symbol, object] = {symbol: parameters[name] for name, symbol, _ in eqs.parameters}
     waiting = {f: strip(sympy.sympify(changed.get(f.symbol, _initial(f)))) for f in eqs.fields}
     waiting = {f: _bath_free(e, eqs) for f, e in waiting.items()}

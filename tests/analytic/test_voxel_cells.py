@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from multiscale.electro.channels.hh import hh
 from multiscale.electro.stimuli import IClamp
@@ -183,3 +184,20 @@ def test_a_mode_decays_through_a_join():
     assert errors[0] > 3 * errors[1]
     assert errors[1] < 1e-2
     assert errors[2] < 3e-3
+
+
+def test_long_steps_at_the_membrane_are_told():
+    """A pump on voxels of 50 nm clears calcium as the slowest mode says where D dt / dx^2 is small, else it is said."""
+    cyt, bath, radius, k, d = Region("cyt"), Bath(a=0 * mM), 0.25, 0.2, 0.22
+    plasma = Membrane("plasma", cyt, bath)
+    a = Species("a", cyt, d=d * um**2 / ms, initial=1 * mM)
+    model = Model(Flux("pump", a[cyt], a[bath], k * um / ms * a[cyt], membrane=plasma))
+    mu = brentq(lambda m: m / np.tan(m) - 1 + k * radius / d, 1e-6, np.pi - 1e-9)  # Crank (1975), eq. 6.40
+    found = {}
+    for dt in (0.04, 0.0025):
+        sol = simulate(model, Ball(radius * um).voxels(0.05 * um), 0.8 * ms, dt=dt * ms, every=0.4 * ms)
+        amount = (sol["a.cyt"] * sol["a.cyt"].volume).sum("node").values
+        found[dt] = -np.log(amount[2] / amount[1]) / 0.4 / (d * mu**2 / radius**2) - 1
+        assert ("caution" in sol.attrs) == (dt > 0.005)
+    assert abs(found[0.0025]) < 0.02  # of which most is space: a ball of 10 voxels a diameter
+    assert abs(found[0.04]) > 0.05
