@@ -65,7 +65,7 @@ def test_interrupting_a_script_is_no_traceback(tmp_path, capsys):
         ),
         (
             ["info", "picture.png"],
-            "file 'picture.png' has extension '.png', expected .swc, .asc, .csv, .nc; give another file",
+            "file 'picture.png' has extension '.png', expected .swc, .asc, .csv, .nc, .zarr; give another file",
         ),
         (["info", "no_such_run.nc"], "netCDF file 'no_such_run.nc' does not exist; check the path"),
     ],

@@ -8,6 +8,8 @@ from math import cos, pi, sin, sqrt
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.special import j0, j1
 
 from multiscale.bench.voxel_studies import branch_point, cylinder, decay_rates, taper, taper_rate, turned
 from multiscale.geometry import Morphology, Section
@@ -259,6 +261,24 @@ def test_a_thin_cable_at_16_voxels_a_diameter_gives_the_answer_of_one_dimension(
         ends.append(np.bincount(place, weight * run.arrays["u.cyt"][there]) / np.bincount(place, weight))
     assert np.ptp(ends[0]) > 0.5
     assert np.abs(ends[1] - ends[0]).max() < 0.01 * ends[0].max()
+
+
+@pytest.mark.parametrize(("r", "limit"), [(1.6, 0.08), (0.4, 8e-3), (0.1, 6e-3)])
+def test_clearance_through_the_membrane_converges_with_the_step(r, limit):
+    """A pump of 0.2 um/ms around a cable of 8 voxels a diameter empties it at (x / R)^2 D with x J1 = (k R / D) J0."""
+    radius, k, dx = 0.5, 0.2, 1 / 8
+    x = brentq(lambda x: x * j1(x) - k * radius * j0(x), 1e-6, 2.0)
+    plasma = Membrane("plasma", inside=CYT, outside=Bath(u=1.0))
+    u = Species("u", CYT, d=1.0, initial=1.0)
+    model = Model(Flux("pump", u[CYT], u[plasma.outside], k * u[CYT], membrane=plasma))
+    cell = Morphology((Section("cable", ((0, 0, 0, 2 * radius), (4, 0, 0, 2 * radius))),))
+    run, amounts = Simulation(model, cell.voxels(dx), dt=r * dx**2, record=()), []
+    steps = round(0.3 / (r * dx**2))
+    for _ in range(2):
+        run.step(steps)
+        amounts.append(amount(run, "u.cyt"))
+    rate = np.log(amounts[0] / amounts[1]) / (steps * r * dx**2)
+    assert rate == pytest.approx((x / radius) ** 2, rel=limit)
 
 
 def test_the_speed_of_a_wave_converges_with_dx():
