@@ -205,7 +205,7 @@ class Solution:
 
         Args:
             path: ends in ``.pvd``, ``.vti`` or ``.vtu``.
-            surface: voxels as their surface instead of image data.
+            surface: write the surface of the voxels too (``.pvd``), or instead (``.vtu``).
         """
         from multiscale.export import vtk
 

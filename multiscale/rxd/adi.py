@@ -320,35 +320,6 @@ def lod_step(u, mass, near, plane, f, k, p, w):
         adi_planes(u, near, plane, f, k, p, w, 0.0, j, j + 1)
 
 
-def euler_step(u, theta, minv, near, plane, none, w, ax, ay, az):
-    """One explicit Euler step: no splitting error; positive and bounded for ``dt * GridMesh.stiffness <= 2``.
-
-    As many as a step takes, ``m >= dt stiffness / 2``, are wrong by 0.0035 for the bell of `dg_step` at any dt, ten
-    times less than `lod_step` at r = 0.4: the better fallback where m is small.
-
-    Args:
-        u: concentration, mM; changed.
-        theta: see `dg_step`, as `near`, `plane`, `w`, `ax`, `ay` and `az`.
-        minv: reciprocal capacities, 1/um^3, 0 where there is no voxel, shape (n,).
-        near: see `theta`.
-        plane: see `theta`.
-        none: zeros, float32, shape (n,).
-        w: see `theta`.
-        ax: see `theta`.
-        ay: see `theta`.
-        az: see `theta`.
-    """
-    adi_guard(w)
-    for j in range(plane.size):
-        if j < plane.size - 1:
-            adi_begin_flow(u, theta, near, none, w, ax, ay, az, plane[j] + 1, plane[j + 1])
-        if j > 0:  # flows of the next plane have read this one
-            lo, hi = 4 * (plane[j - 1] + 1), 4 * plane[j]
-            here, flow, inverse = u[lo:hi], w[lo:hi], minv[lo:hi]
-            for i in range(hi - lo):
-                here[i] += inverse[i] * flow[i]
-
-
 def adi_factor(mass, theta, a, minus, lo, hi, e, f, k):
     """Factors along x or y, quads ascending.
 

@@ -38,7 +38,7 @@ def rkl2_voxels(u, out, start, rows, coef, minv, full, conduct, first, last, sta
     Args:
         u: field, shape (n,); lanes without a voxel hold anything finite.
         out: receives the result in all quads with voxels, pads keep their values, shape (n,); may be u where the range
-            is the whole domain.
+            is the whole domain and there are two stages or more.
         start: for each slab where in `rows` its full quads and its cut ones start, and how many full ones there are up
             to its end; in the last row the end of `rows`; shape (slabs + 1, 3).
         rows: see `voxel_stages.next_full`; of each slab first the full quads, then the cut ones.

@@ -9,9 +9,11 @@ from scipy.sparse.linalg import expm_multiply, splu
 
 from multiscale.kernels.library import compiled
 from multiscale.kernels.settings import jit_enabled
-from multiscale.rxd import adi
+from multiscale.rxd import adi, voxel_rkl2, voxel_stages
 from multiscale.rxd.adi_factors import DG_LIMIT, adi_parts, dg_factors, lod_factors
 from multiscale.rxd.grid import grid_mesh
+from multiscale.rxd.lanes import aligned
+from multiscale.rxd.quads import quads
 from multiscale.voxelize.voxels import assemble
 
 DX = 0.25
@@ -193,16 +195,19 @@ def test_split_backward_euler_is_of_first_order_on_an_irregular_domain():
 @needs_jit
 @pytest.mark.parametrize("name", MESHES)
 def test_explicit_steps_are_positive_and_bounded_at_their_limit(name):
+    """One stage of `rkl2_voxels`, with which a step is repeated that would become negative."""
     mesh = MESHES[name]()
     dt = 2 / mesh.stiffness(1.0)
-    none, work, coupling = np.zeros(mesh.n, dtype=np.float32), np.zeros(mesh.n), [dt * DX] * 3
-    kernels = compiled(adi)
-    u = np.full(mesh.n, 0.37)
+    kernels, q, conduct = compiled(voxel_stages, voxel_rkl2), quads(mesh), np.full(3, DX)
+    u, (out, odd, even) = np.full(mesh.n, 0.37), aligned((3, mesh.n))
 
     def advance(values, steps):
         u[mesh.lane] = values
         for _ in range(steps):
-            kernels.euler_step(u, mesh.aperture, mesh.minv, mesh.near, mesh.plane, none, work, *coupling)
+            kernels.rkl2_voxels(
+                u, out, q.start, q.rows, q.coef, q.minv, q.full, conduct, 0, q.n_slabs, 1, dt, odd, even
+            )
+            u[mesh.lane] = out[mesh.lane]
         return u[mesh.lane]
 
     capacity, parts = matrices(mesh)
@@ -214,7 +219,7 @@ def test_explicit_steps_are_positive_and_bounded_at_their_limit(name):
     if name == "branched":
         time = step_of(1.6)
         steps = 14  # r = 0.114 each, within the limit of the positive steps: an error of first order
-        coupling = [time / steps * DX] * 3
+        dt = time / steps
         exact = expm_multiply(csr_array(-diags_array(1 / capacity) @ sum(parts)) * time, smooth(mesh))
         assert np.abs(advance(smooth(mesh), steps) - exact).max() < 0.0045
 
